@@ -1,0 +1,58 @@
+# Everything one needs to know is printed by `make`.
+#
+# pip makes the environment as this machine is configured. uv only makes that quicker: it does not
+# read pip's configuration, so it stays out where an index or a proxy of one's own is set.
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --quiet
+
+# A copied tree or a removed Python leaves an environment that cannot run: it is made anew.
+$(shell $(BIN)/python -c '' 2>/dev/null || rm -f $(INSTALLED))
+
+.PHONY: help setup demo test stop lock
+
+help:
+	@echo 'make demo    run the whole thing with sample briefs (ARGS=--exit ends by itself)'
+	@echo 'make test    lint, types, import rules, migrations, tests (ARGS goes to pytest)'
+	@echo 'make stop    end the embedded Postgres of DATA_DIR'
+	@echo 'make setup   only make .venv (PYTHON=python3.12 picks another Python)'
+	@echo 'make lock    resolve the dependencies of pyproject.toml anew'
+
+setup: $(INSTALLED)
+
+$(INSTALLED): requirements-dev.txt
+	umask 022 && $(PYTHON) -m venv --clear .venv
+	@umask 022 && export PIP_DISABLE_PIP_VERSION_CHECK=1 && \
+	if $(BIN)/pip config list | grep -Eq '[.](index-url|no-index|proxy)=' || \
+	   ! { sed -n '/^uv==/,/# via/p' $< > .venv/uv.txt && \
+	       $(BIN)/pip install --quiet --require-hashes -r .venv/uv.txt && \
+	       UV_HTTP_RETRIES=1 $(BIN)/uv pip install --quiet --python $(BIN)/python \
+	           --require-hashes -r $<; }; \
+	then echo 'Installing with pip; this takes a minute.' && \
+	     $(BIN)/pip install --quiet --require-hashes -r $<; fi
+	@touch $@
+
+demo: setup
+	@$(BIN)/python manage.py demo $(ARGS)
+
+# The server of the tests is ended whatever happens, also by Ctrl-C.
+test: export DATA_DIR := $(or $(TEST_DATA_DIR),$(CURDIR)/var/test)
+test: export DJANGO_SETTINGS_MODULE := tests.settings
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@trap '$(BIN)/python manage.py stop_postgres --verbosity 0' EXIT; trap 'exit 130' INT TERM; \
+	set -e; $(BIN)/python manage.py makemigrations --check --dry-run; $(BIN)/pytest $(ARGS)
+
+stop: setup
+	@DEBUG=1 $(BIN)/python manage.py stop_postgres
+
+lock: setup
+	$(COMPILE) --output-file requirements.txt pyproject.toml
+	$(COMPILE) --group dev --output-file requirements-dev.txt pyproject.toml

@@ -1,0 +1,19 @@
+"""Settings of the tests: the product's, and one more app whose steps the engine is tried with.
+
+They also say where tests live, so that `pytest`, mypy and child processes need no environment.
+"""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("DATA_DIR", str(Path(__file__).parents[1] / "var" / "test"))
+os.environ.setdefault("DEBUG", "1")
+os.environ["ALLOWED_HOSTS"] = "localhost,127.0.0.1,[::1]"
+for _name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "S3_BUCKET"):
+    os.environ.pop(_name, None)  # no test pays, or writes to somebody's bucket
+
+from publishing.settings import *  # noqa: E402, F403
+from publishing.settings import INSTALLED_APPS  # noqa: E402
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.trial"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
