@@ -1,0 +1,187 @@
+"""Claims are fair, bounded, and one at a time for what may kill a process."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+
+from tests.workflows.conftest import Trial
+from workflows.claims import Claim, claim_due, take_over_lapsed
+from workflows.connection import EngineConnection
+from workflows.models import Drain, Instance, Limit, Rank, Status
+from workflows.statements import drains
+
+
+@pytest.fixture
+def engine() -> Iterator[EngineConnection]:
+    connection = EngineConnection("test")
+    yield connection
+    connection.close()
+
+
+def enter(engine: EngineConnection, *, lease: timedelta = timedelta(minutes=1)) -> int:
+    """Make a drain's row, as a worker slot does."""
+    row = {"cluster": "", "host": "elsewhere", "pid": 1, "process_started": "1"}
+    parameters = row | {"code_version": "", "threads": 1, "lease": lease}
+    made: int = engine.fetch(drains.ENTER, parameters)[0][0]
+    return made
+
+
+def claim(engine: EngineConnection, drain: int, slots: int, *, suspect: bool = True) -> list[Claim]:
+    return claim_due(engine, drain=drain, slots=slots, with_suspect=suspect)
+
+
+def test_a_claim_makes_the_caller_owner_and_bumps_the_fence(
+    trial: Trial, engine: EngineConnection
+) -> None:
+    instance, drain = trial.create(key="a"), enter(engine)
+
+    (claimed,) = claim(engine, drain, 5)
+
+    instance.refresh_from_db()
+    assert (instance.status, instance.owner, instance.fence) == (Status.RUNNING, drain, 1)
+    assert (claimed.instance_id, claimed.attempt, claimed.fence) == ("trial-a", 1, 1)
+    assert claim(engine, drain, 5) == []
+
+
+def test_a_full_partition_delays_another_by_no_more_than_one_claim(
+    trial: Trial, engine: EngineConnection
+) -> None:
+    for _ in range(30):
+        trial.create(partition="big")
+    trial.create(key="single", partition="small")
+
+    claimed = claim(engine, enter(engine), 4)
+
+    assert "trial-single" in [c.instance_id for c in claimed]
+    assert len(claimed) == 4
+
+
+def test_woken_instances_go_before_new_ones(trial: Trial, engine: EngineConnection) -> None:
+    for _ in range(5):
+        trial.create()
+    woken = trial.create(key="woken")
+    Instance.objects.filter(pk=woken.pk).update(rank=Rank.WOKEN)
+
+    (claimed,) = claim(engine, enter(engine), 1)
+
+    assert claimed.instance_id == "trial-woken"
+
+
+def test_what_is_due_later_is_not_claimed(trial: Trial, engine: EngineConnection) -> None:
+    instance = trial.create()
+    Instance.objects.filter(pk=instance.pk).update(due_at=datetime.now(UTC) + timedelta(hours=1))
+
+    assert claim(engine, enter(engine), 5) == []
+
+
+def test_limits_hold_under_simultaneous_claimers(trial: Trial) -> None:
+    Limit.objects.create(partition="a", max_running=3)
+    Limit.objects.create(partition="*", max_running=5)
+    for number in range(40):
+        trial.create(partition="ab"[number % 2])
+    gate = threading.Barrier(6)
+    taken: list[Claim] = []
+
+    def work() -> None:
+        engine = EngineConnection("test")
+        drain = enter(engine)
+        gate.wait()
+        taken.extend(claim(engine, drain, 4))
+        engine.close()
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    running = Instance.objects.filter(status=Status.RUNNING)
+    by_partition = Counter(running.values_list("partition", flat=True))
+    assert len(taken) == running.count() == 5
+    assert by_partition["a"] <= 3
+
+
+def test_what_a_lapsed_drain_drove_becomes_a_suspect_and_its_attempt_is_kept_as_lost(
+    trial: Trial, engine: EngineConnection
+) -> None:
+    instance, gone = trial.create(), enter(engine)
+    claim(engine, gone, 1)
+    Drain.objects.filter(pk=gone).update(lease_until=datetime.now(UTC) - timedelta(seconds=1))
+
+    assert take_over_lapsed(engine) == 1
+    assert take_over_lapsed(engine) == 0
+
+    instance.refresh_from_db()
+    assert (instance.status, instance.rank, instance.crashes) == (Status.WAITING, Rank.SUSPECT, 1)
+    assert (instance.owner, instance.fence, instance.failures) == (None, 2, 0)
+    lost = instance.attempts.get()
+    assert (lost.entry, lost.number, lost.outcome, lost.drain) == ("trial_first", 1, "lost", gone)
+
+
+def test_a_live_drain_is_not_taken_over(trial: Trial, engine: EngineConnection) -> None:
+    trial.create()
+    claim(engine, enter(engine), 1)
+
+    assert take_over_lapsed(engine) == 0
+
+
+def test_suspects_are_claimed_one_at_a_time(trial: Trial, engine: EngineConnection) -> None:
+    for _ in range(3):
+        trial.create()
+    Instance.objects.update(rank=Rank.SUSPECT, crashes=1)
+    trial.create(key="innocent")
+
+    claimed = claim(engine, enter(engine), 10)
+
+    assert sorted(c.is_suspect for c in claimed) == [False, True]
+    assert claim(engine, enter(engine), 10, suspect=False) == []
+
+
+def test_after_five_crashes_an_instance_ends_errored(
+    trial: Trial, engine: EngineConnection
+) -> None:
+    instance = trial.create()
+    for _ in range(5):
+        drain = enter(engine)
+        claim(engine, drain, 1)
+        engine.fetch(drains.END, {"drains": [drain]})
+        take_over_lapsed(engine)
+
+    instance.refresh_from_db()
+    assert (instance.status, instance.crashes) == (Status.ERRORED, 5)
+    assert instance.error is not None
+    assert instance.error["message"] == "its worker process died 5 times while it was driven"
+    assert instance.attempts.filter(outcome="lost").count() == 5
+    assert [entry.kind for entry in instance.log.order_by("id")] == ["created", "errored"]
+
+
+@pytest.mark.parametrize("name", ["ANY_DUE", "CLAIM", "CLAIM_SUSPECT", "TAKE_OVER"])
+def test_no_claim_scans_the_instances(name: str, trial: Trial, engine: EngineConnection) -> None:
+    from workflows.statements import claims
+
+    trial.create()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """insert into workflows_instance (workflow, key, partition, graph_id, trigger,
+                payload_hash, generation, status, position, attempt, failures, crashes, fence,
+                due_at, rank, inbox, pause_requested, created_at)
+            select workflow, 'k' || n, 'p' || n % 8, graph_id, trigger, payload_hash, 1,
+                case when n % 10 = 0 then 0 else 6 end, 0, 0, 0, 0, 0,
+                case when n % 10 = 0 then clock_timestamp() end, 1, 0, false, clock_timestamp()
+            from workflows_instance, generate_series(1, 20000) n"""
+        )
+        cursor.execute("analyze workflows_instance")
+    statement = getattr(claims, name)
+    plan = engine.fetch_in_one_transaction(
+        [
+            ("select set_config('plan_cache_mode', 'force_generic_plan', true)", {}),
+            ("explain " + statement, {"drain": 1, "slots": 16, "seed": "s"}),
+        ]
+    )[1]
+
+    text = "\n".join(line for (line,) in plan)
+    assert "Seq Scan on workflows_instance" not in text, text

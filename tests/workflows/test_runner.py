@@ -1,0 +1,193 @@
+"""What becomes of an instance: steps are recorded once, failures retried, waits kept."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import connections
+
+from tests.trial import stages
+from tests.workflows.conftest import Trial, is_in, run_to_end, standing_drain, wait_until
+from workflows import verbs
+from workflows.models import Attempt, Instance, Reason, Status
+
+
+def error_of(row: Instance | Attempt) -> Any:
+    return row.error
+
+
+def records_of(instance: Instance) -> list[tuple[str, int]]:
+    return list(instance.records.order_by("position", "id").values_list("entry", "attempt"))
+
+
+def test_an_instance_runs_its_entries_in_order_and_records_each(trial: Trial) -> None:
+    instance = trial.create(key="one")
+
+    run_to_end(instance)
+
+    assert instance.status == Status.COMPLETE
+    assert trial.marks() == ["one first 1", "one second 1", "one third 1"]
+    assert records_of(instance) == [("trial_first", 1), ("trial_second", 1), ("trial_third", 1)]
+    assert instance.records.get(entry="trial_third").output == {"said": "one"}
+    assert list(Group.objects.values_list("name", flat=True)) == ["one 1 1"]
+    assert [entry.kind for entry in instance.log.order_by("id")] == ["created", "complete"]
+    assert (instance.owner, instance.due_at, instance.attempts.count()) == (None, None, 0)
+    assert instance.started_at is not None
+    assert instance.finished_at is not None
+    assert instance.created_at <= instance.started_at <= instance.finished_at
+
+
+def test_a_failed_attempt_is_kept_and_the_step_tried_again(trial: Trial) -> None:
+    instance = trial.create(key="x", fail_times=2)
+
+    run_to_end(instance)
+
+    assert instance.status == Status.COMPLETE
+    assert trial.marks() == ["x first 1"] + ["x second 1"] * 3 + ["x third 1"]
+    kept = list(instance.attempts.order_by("id").values_list("entry", "number", "outcome"))
+    assert kept == [("trial_second", 1, "failed"), ("trial_second", 2, "failed")]
+    assert records_of(instance)[1] == ("trial_second", 3)
+    assert [error_of(a)["message"] for a in instance.attempts.order_by("id")] == [
+        "failed as ordered, time 1",
+        "failed as ordered, time 2",
+    ]
+
+
+def test_retries_that_are_used_up_end_the_instance_with_the_reason(trial: Trial) -> None:
+    instance = trial.create(fail_times=9)
+
+    run_to_end(instance)
+
+    assert instance.status == Status.ERRORED
+    assert error_of(instance)["message"] == "failed as ordered, time 3"
+    assert instance.attempts.count() == 3
+    assert [entry.kind for entry in instance.log.order_by("id")] == ["created", "errored"]
+
+
+def test_an_error_for_good_is_not_tried_again_and_keeps_its_data(trial: Trial) -> None:
+    instance = trial.create(refuse=True)
+
+    run_to_end(instance)
+
+    assert instance.status == Status.ERRORED
+    assert error_of(instance) == {
+        "type": "NonRetryableError",
+        "message": "refused as ordered",
+        "data": {"order": "refuse"},
+    }
+    assert instance.attempts.count() == 1
+
+
+def test_an_unexpected_error_keeps_its_traceback(trial: Trial) -> None:
+    instance = trial.create(seconds=-1)
+
+    run_to_end(instance)
+
+    assert instance.status == Status.ERRORED
+    assert error_of(instance)["type"] == "ValueError"
+    assert "time.sleep" in error_of(instance)["traceback"]
+    assert instance.attempts.count() == 3
+
+
+def test_options_of_the_entry_reach_the_step(trial: Trial) -> None:
+    loud: list[dict[str, Any]] = [
+        stages.ENTRIES[0],
+        {"step": "trial_second", "options": {"loud": True}},
+        stages.ENTRIES[2],
+    ]
+    instance = trial.create(key="quiet", entries=loud)
+
+    run_to_end(instance)
+
+    assert instance.records.get(entry="trial_second").output == {"said": "QUIET"}
+
+
+def test_a_parked_instance_holds_no_worker_until_an_operator_retries(trial: Trial) -> None:
+    instance = trial.create(park=True)
+
+    run_to_end(instance)
+    assert (instance.status, instance.reason) == (Status.WAITING, Reason.OPERATOR)
+    assert (instance.owner, instance.due_at, instance.failures) == (None, None, 0)
+    assert error_of(instance)["message"] == "parked as ordered"
+
+    verbs.retry(instance.instance_id, actor="ann")
+    run_to_end(instance)
+    assert instance.status == Status.COMPLETE
+    assert list(instance.attempts.values_list("outcome", flat=True)) == ["parked"]
+
+
+def test_an_until_entry_waits_for_its_moment_without_a_worker(trial: Trial) -> None:
+    entries: list[dict[str, Any]] = [
+        *stages.ENTRIES[:2],
+        {"name": "pause", "until": "/marks_at"},
+        stages.ENTRIES[2],
+    ]
+    instance = trial.create(entries=entries)
+    moment = datetime.now(UTC) + timedelta(days=1)
+    instance.envelope.data["marks_at"] = moment.isoformat()
+    instance.envelope.save()
+    stages.Order.model_config["extra"] = "ignore"
+    stages.Order.model_rebuild(force=True)
+
+    with standing_drain():
+        wait_until(lambda: is_in(instance, Status.WAITING))
+    assert (instance.reason, instance.due_at) == (Reason.SLEEP, moment)
+    assert (instance.position, instance.attempt, instance.owner) == (2, 0, None)
+
+    instance.envelope.data["marks_at"] = datetime.now(UTC).isoformat()
+    instance.envelope.save()
+    Instance.objects.filter(pk=instance.pk).update(due_at=datetime.now(UTC))
+    run_to_end(instance)
+    assert instance.status == Status.COMPLETE
+    assert instance.attempts.count() == 0
+
+
+def test_an_until_entry_without_a_moment_is_passed(trial: Trial) -> None:
+    entries: list[dict[str, Any]] = [{"name": "pause", "until": "/at"}, *stages.ENTRIES]
+    instance = trial.create(entries=entries)
+
+    run_to_end(instance)
+
+    assert instance.status == Status.COMPLETE
+    assert instance.records.get(entry="pause").output == {"until": None}
+
+
+def test_an_output_that_cannot_be_recorded_ends_the_instance_with_the_step_named(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.runner.OUTPUT_BYTES_MAX", 10)
+    instance = trial.create(key="a" * 50)
+
+    run_to_end(instance)
+
+    assert instance.status == Status.ERRORED
+    assert error_of(instance)["message"] == "trial_first returned 61 bytes; 1 MiB is the most"
+    assert records_of(instance) == []
+
+
+def test_a_lost_claim_rolls_the_effect_of_a_transactional_step_back(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = trial.create(key="late")
+    real = Group.objects.create
+
+    def create_and_lose_the_claim(**columns: Any) -> Group:
+        # Another connection, as another drain would: the claim is taken while the effect runs.
+        thread = threading.Thread(target=_terminate, args=(instance.instance_id,))
+        thread.start()
+        thread.join()
+        return real(**columns)
+
+    monkeypatch.setattr(Group.objects, "create", create_and_lose_the_claim)
+    run_to_end(instance)
+
+    assert instance.status == Status.TERMINATED
+    assert records_of(instance) == [("trial_first", 1), ("trial_second", 1)]
+    assert not Group.objects.exists()
+
+
+def _terminate(instance_id: str) -> None:
+    verbs.terminate(instance_id, actor="ann")
+    connections.close_all()

@@ -1,0 +1,70 @@
+"""Claims: the right to drive an instance, taken in one short transaction."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from workflows.connection import EngineConnection, Row
+from workflows.statements.claims import ANY_DUE, CLAIM, CLAIM_SUSPECT, LOCK_CLAIMS, TAKE_OVER
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One instance as it was claimed; fence, position and attempt void every late write.
+
+    Attributes:
+        instance: primary key; `instance_id` is the ID that people read.
+        drain: the owner.
+        crashes: processes that died while driving it since its last finished step.
+    """
+
+    drain: int
+    instance: int
+    instance_id: str
+    workflow: str
+    key: str
+    graph: int
+    generation: int
+    position: int
+    attempt: int
+    failures: int
+    crashes: int
+    fence: int
+    attempt_started_at: datetime
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it may be what kills processes."""
+        return self.crashes > 0
+
+
+def claim_due(
+    connection: EngineConnection, *, drain: int, slots: int, with_suspect: bool
+) -> list[Claim]:
+    """Claim at most `slots` due instances, fairly between partitions and within the limits.
+
+    Args:
+        connection: the claimer's own.
+        drain: who will own them.
+        slots: free threads of the drain.
+        with_suspect: whether one of them may be a suspect.
+    """
+    if slots < 1 or not connection.fetch(ANY_DUE, {}):
+        return []
+    parameters = {"drain": drain, "slots": slots}
+    taken: list[Row] = []
+    if with_suspect:
+        taken += connection.fetch_in_one_transaction(
+            [(LOCK_CLAIMS, {}), (CLAIM_SUSPECT, parameters)]
+        )[1]
+    if slots > len(taken):
+        parameters |= {"slots": slots - len(taken)}
+        taken += connection.fetch_in_one_transaction(
+            [(LOCK_CLAIMS, {}), (CLAIM, {**parameters, "seed": secrets.token_hex(4)})]
+        )[1]
+    return [Claim(drain, *row) for row in taken]
+
+
+def take_over_lapsed(connection: EngineConnection) -> int:
+    """Put what lapsed or ended drains still owned back among the due; return how many."""
+    return int(connection.fetch(TAKE_OVER, {})[0][0])

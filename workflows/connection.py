@@ -1,0 +1,145 @@
+"""Connections of a process: the engine's own, and what a fork must not inherit.
+
+The engine's connections stand outside Django's pool, so that slow steps never starve a beat or
+a checkpoint; they alone bind and prepare on the server.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from django.conf import settings
+from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
+
+RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)  # then every 2 s
+Row = tuple[Any, ...]
+Result = TypeVar("Result")
+
+_inherited_pools: list[object] = []
+
+
+def _forget_inherited_pools() -> None:
+    """Let a forked child make pools of its own: the parent's sockets must not be shared.
+
+    The old ones are kept, unclosed, because closing would end the parent's sessions.
+    """
+    wrapper: Any = DatabaseWrapper
+    _inherited_pools.append(wrapper._connection_pools)  # noqa: SLF001 - no public way
+    wrapper._connection_pools = {}  # noqa: SLF001
+
+
+os.register_at_fork(after_in_child=_forget_inherited_pools)
+
+
+class EngineConnection:
+    """One direct connection, used by one statement or transaction at a time, and mended.
+
+    Statements are sent again after a lost connection only where the caller says how to find out
+    what became of the first try.
+    """
+
+    def __init__(self, application_name: str) -> None:
+        self._name = application_name
+        self._lock = threading.Lock()
+        self._connection: psycopg.Connection[Row] | None = None
+
+    def fetch(self, statement: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """Run one statement in a transaction of its own and return its rows.
+
+        Raises:
+            psycopg.OperationalError: the connection was lost; the outcome is unknown.
+        """
+        with self._lock:
+            return self._guarded(lambda connection: _fetch(connection, statement, parameters))
+
+    def fetch_in_one_transaction(
+        self, statements: Sequence[tuple[str, Mapping[str, Any]]]
+    ) -> list[list[Row]]:
+        """Run the statements in one transaction; each sees what the others' locks waited for."""
+
+        def run(connection: psycopg.Connection[Row]) -> list[list[Row]]:
+            with connection.transaction():
+                return [_fetch(connection, *statement) for statement in statements]
+
+        with self._lock:
+            return self._guarded(run)
+
+    def reconnect(self, until: Callable[[], bool]) -> None:
+        """Connect anew, with growing pauses, unless `until` says that it is over."""
+        for pause in _pauses():
+            if until():
+                return
+            try:
+                with self._lock:
+                    self._opened()
+            except psycopg.OperationalError:
+                time.sleep(pause)
+            else:
+                return
+
+    def close(self) -> None:
+        """Close the connection; the next statement opens another."""
+        with self._lock:
+            self._drop()
+
+    def _guarded(self, run: Callable[[psycopg.Connection[Row]], Result]) -> Result:
+        connection = self._opened()
+        try:
+            return run(connection)
+        except psycopg.OperationalError:
+            if connection.closed or connection.broken:
+                self._drop()
+            raise
+
+    def _opened(self) -> psycopg.Connection[Row]:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(
+                **_parameters(),
+                autocommit=True,
+                application_name=self._name,
+                prepare_threshold=getattr(settings, "WORKFLOWS_PREPARE_THRESHOLD", 2),
+            )
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+@contextmanager
+def connection_given_back() -> Iterator[None]:
+    """Give the thread's pooled connections back afterwards, whatever happened."""
+    try:
+        yield
+    finally:
+        connections.close_all()
+
+
+def _fetch(
+    connection: psycopg.Connection[Row], statement: str, parameters: Mapping[str, Any]
+) -> list[Row]:
+    cursor = connection.execute(statement, parameters)
+    return cursor.fetchall() if cursor.description else []
+
+
+def _parameters() -> dict[str, Any]:
+    wrapper = connections["default"]
+    wrapper.ensure_connection()  # the embedded server is started by whoever connects first
+    parameters: dict[str, Any] = wrapper.get_connection_params()
+    if not wrapper.in_atomic_block:
+        wrapper.close()
+    for ours in ("cursor_factory", "context", "prepare_threshold", "pool"):
+        parameters.pop(ours, None)
+    return parameters
+
+
+def _pauses() -> Iterator[float]:
+    yield from RECONNECT_SECONDS
+    while True:
+        yield RECONNECT_SECONDS[-1]

@@ -1,0 +1,150 @@
+"""The worker: django-q2's cluster, watched so that it always has a drain a worker.
+
+django-q2's cluster stops for good when an idle worker is killed at the wrong moment (its issue
+23), and it never notices a drain that is missing. This process sees both: it counts the drains
+that beat, ends those whose process is gone, enqueues what is missing and replaces a cluster
+that does not take them up.
+"""
+
+import logging
+import os
+import secrets
+import signal
+import time
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, connection, connections
+from django_q.cluster import Cluster
+
+from workflows.processes import Process, descendants_of
+from workflows.statements.drains import BEATING, END, FORGET_OLD
+from workflows.workers import CLUSTER_VARIABLE, enqueue_drain, stopping
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.5
+TOP_UP_SECONDS = 5.0  # between two top-ups, so that a started drain has time to beat
+WEDGED_SECONDS = 10.0  # without the drains that were enqueued
+STOP_SECONDS = 15.0  # beyond the grace of running steps
+
+
+class Command(BaseCommand):
+    """Run the workers until SIGTERM or SIGINT."""
+
+    help = "Runs the workers: django-q2's cluster with one standing drain for each worker."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Start a cluster and keep it whole."""
+        os.environ[CLUSTER_VARIABLE] = secrets.token_hex(8)
+        keeper = ClusterKeeper(os.environ[CLUSTER_VARIABLE])
+        while not stopping.is_set():
+            try:
+                keeper.look()
+            except DatabaseError as error:
+                logger.warning("the workers' keeper lost the database: %s", error)
+                keeper.forgive()
+            finally:
+                connections.close_all()
+            time.sleep(LOOK_SECONDS)
+        keeper.stop()
+
+
+class ClusterKeeper:
+    """One django-q2 cluster, replaced when it dies or wedges."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._workers: int = settings.Q_CLUSTER["workers"]
+        self._topped_up_at = 0.0
+        self._whole_at = time.monotonic()
+        self._cluster: Any = self._start()
+
+    def _start(self) -> Cluster:
+        """Fork a new cluster and enqueue a drain for each of its workers."""
+        for _ in range(self._workers):
+            enqueue_drain()
+        connections.close_all()  # nothing of this process's is shared with the children
+        cluster = Cluster()
+        cluster.start()
+        signal.signal(signal.SIGTERM, _stop)  # Cluster() sets handlers of its own
+        signal.signal(signal.SIGINT, _stop)
+        self._topped_up_at = self._whole_at = time.monotonic()
+        return cluster
+
+    def look(self) -> None:
+        """Mend what is missing since the last look."""
+        if not self._cluster.sentinel.is_alive():
+            logger.error("the cluster's sentinel is gone; a new cluster is started")
+            self._replace()
+            return
+        missing = self._workers - self._living_drains()
+        now = time.monotonic()
+        if missing <= 0:
+            self._whole_at = now
+        elif now - self._whole_at > WEDGED_SECONDS:
+            logger.error("the cluster does not take up its drains; it is replaced")
+            self._replace()
+        elif now - self._topped_up_at > TOP_UP_SECONDS:
+            self._top_up(missing)
+
+    def forgive(self) -> None:
+        """Do not hold the time without a database against the cluster."""
+        self._whole_at = time.monotonic()
+
+    def stop(self) -> None:
+        """Let the drains leave within their grace, then end what is left."""
+        limit = time.monotonic() + settings.WORKFLOWS_GRACE_SECONDS + STOP_SECONDS
+        sentinel = self._cluster.sentinel
+        self._cluster.stop_event.set()
+        while sentinel.is_alive() and time.monotonic() < limit:
+            sentinel.join(LOOK_SECONDS)
+        if sentinel.is_alive():
+            self._kill()
+
+    def _living_drains(self) -> int:
+        """Count this cluster's beating drains; those whose process is gone are ended at once."""
+        with connection.cursor() as cursor:
+            cursor.execute(BEATING)
+            beating = cursor.fetchall()
+            gone = [row[0] for row in beating if Process(*row[2:]).is_gone()]
+            if gone:
+                cursor.execute(END, {"drains": gone})
+        mine = [row for row in beating if row[1] == self._name]
+        dead = [row for row in mine if row[0] in gone]
+        if dead:
+            logger.warning("%s workers died; their instances go on elsewhere", len(dead))
+            self._top_up(len(dead))
+        return len(mine) - len(dead)
+
+    def _top_up(self, missing: int) -> None:
+        for _ in range(missing):
+            enqueue_drain()
+        self._topped_up_at = time.monotonic()
+        with connection.cursor() as cursor:
+            cursor.execute(FORGET_OLD)
+
+    def _replace(self) -> None:
+        self._kill()
+        self._living_drains()
+        self._cluster = self._start()
+
+    def _kill(self) -> None:
+        """End the sentinel and everything under it; orphans are found by their drain's row."""
+        with connection.cursor() as cursor:
+            cursor.execute(BEATING)
+            rows = [row for row in cursor.fetchall() if row[1] == self._name]
+        drains = [process for row in rows if not (process := Process(*row[2:])).is_gone()]
+        family = [*descendants_of(self._cluster.sentinel.pid), self._cluster.sentinel.pid]
+        for pid in {*family, *(process.pid for process in drains)}:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self._cluster.sentinel.join()
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    stopping.set()

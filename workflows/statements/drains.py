@@ -1,0 +1,46 @@
+"""The statements of a drain's own row: its beat is the lease of everything that it drives."""
+
+ENTER = """
+insert into workflows_drain (cluster, host, pid, process_started, code_version, threads,
+    started_at, beat_at, lease_until, leaving)
+select %(cluster)s, %(host)s, %(pid)s, %(process_started)s, %(code_version)s, %(threads)s,
+    now_at, now_at, now_at + %(lease)s, false
+from clock_timestamp() now_at
+returning id
+"""
+
+# No row: the lease lapsed, others may have taken everything over; this drain is dead.
+BEAT = """
+update workflows_drain set beat_at = clock_timestamp(),
+    lease_until = clock_timestamp() + %(lease)s, leaving = %(leaving)s
+where id = %(drain)s and ended_at is null and lease_until > clock_timestamp()
+returning id
+"""
+
+END = """
+update workflows_drain set ended_at = clock_timestamp(), lease_until = clock_timestamp()
+where id = any(%(drains)s) and ended_at is null
+returning id
+"""
+
+BEATING = """
+select id, cluster, host, pid, process_started from workflows_drain
+where ended_at is null and lease_until > clock_timestamp()
+"""
+
+# Of any number of creators one is told to enqueue: where no drain stands and none was called for
+# within the lease.
+CALL = """
+insert into workflows_draincall as c (id, called_at)
+select 1, clock_timestamp()
+where not exists (select 1 from workflows_drain
+    where ended_at is null and not leaving and lease_until > clock_timestamp())
+on conflict (id) do update set called_at = excluded.called_at
+    where c.called_at < clock_timestamp() - %(lease)s
+returning id
+"""
+
+FORGET_OLD = """
+delete from workflows_drain where ended_at < clock_timestamp() - interval '7 days'
+   or lease_until < clock_timestamp() - interval '7 days'
+"""

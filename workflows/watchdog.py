@@ -1,0 +1,89 @@
+"""What every driver thread of a drain is doing, and the end of attempts past their deadline."""
+
+import logging
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from workflows.checkpoints import Checkpoints
+from workflows.claims import Claim
+from workflows.errors import LostClaimError
+from workflows.graphs import StepEntry, load_plan
+from workflows.models import Outcome
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunningAttempt:
+    """One attempt in flight on a thread of this process."""
+
+    claim: Claim
+    entry: str
+    deadline: datetime
+
+
+class RunningAttempts:
+    """The attempts in flight, by thread; threads write their own slot."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_thread: dict[int, RunningAttempt] = {}
+
+    def begin(self, thread: int, attempt: RunningAttempt) -> None:
+        """Note what the thread runs."""
+        with self._lock:
+            self._by_thread[thread] = attempt
+
+    def end(self, thread: int) -> None:
+        """Forget what the thread ran."""
+        with self._lock:
+            self._by_thread.pop(thread, None)
+
+    def take_overdue(self) -> list[tuple[int, RunningAttempt]]:
+        """Return, once, the attempts whose deadline has passed."""
+        now = datetime.now(UTC)
+        with self._lock:
+            overdue = [
+                (thread, attempt)
+                for thread, attempt in self._by_thread.items()
+                if attempt.deadline < now
+            ]
+            for thread, _ in overdue:
+                del self._by_thread[thread]
+        return overdue
+
+    def take_all(self) -> list[tuple[int, RunningAttempt]]:
+        """Return, once, every attempt in flight."""
+        with self._lock:
+            running = list(self._by_thread.items())
+            self._by_thread.clear()
+        return running
+
+
+def fail_overdue(attempt: RunningAttempt, checkpoints: Checkpoints) -> None:
+    """Fail an attempt under its own fence, so that its thread's late write is refused."""
+    claim = attempt.claim
+    entry = load_plan(claim.graph, claim.workflow).entries[claim.position]
+    if not isinstance(entry, StepEntry):
+        return
+    policy = entry.step.policy
+    error = {
+        "type": "TimedOut",
+        "message": f"took longer than {policy.timeout.total_seconds():g} s",
+    }
+    failures = claim.failures + 1
+    logger.warning("%s: %s %s", claim.instance_id, entry.name, error["message"])
+    try:
+        if policy.allows_retry(failures):
+            checkpoints.retry_later(
+                claim,
+                entry=entry.name,
+                outcome=Outcome.TIMED_OUT,
+                error=error,
+                delay=policy.delay_before(failures),
+            )
+        else:
+            checkpoints.give_up(claim, entry=entry.name, outcome=Outcome.TIMED_OUT, error=error)
+    except LostClaimError:
+        logger.info("%s: %s ended just in time", claim.instance_id, entry.name)

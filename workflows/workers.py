@@ -1,0 +1,87 @@
+"""What the engine asks of django-q2: to run drains. Losing or doubling one changes nothing."""
+
+import ctypes
+import logging
+import multiprocessing
+import os
+import signal
+from datetime import timedelta
+from types import FrameType
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+from django_q.tasks import async_task
+
+from workflows.drain import Drain
+from workflows.statements.drains import BEATING, CALL
+
+logger = logging.getLogger(__name__)
+
+CLUSTER_VARIABLE = "WORKFLOWS_CLUSTER"  # set by qcluster, inherited by its workers
+
+
+class StopFlag:
+    """A byte in memory that forked processes share; no lock, so a killed one leaves none held."""
+
+    def __init__(self) -> None:
+        self._byte = multiprocessing.RawValue(ctypes.c_byte, 0)
+
+    def set(self) -> None:
+        """Ask every process that inherited the flag to stop."""
+        self._byte.value = 1
+
+    def clear(self) -> None:
+        """Take the request back."""
+        self._byte.value = 0
+
+    def is_set(self) -> bool:
+        """Whether a stop was asked for."""
+        return bool(self._byte.value)
+
+
+stopping = StopFlag()  # made at import, which is before qcluster forks
+
+
+def drain() -> None:
+    """Be a worker slot for an hour, then hand over to a successor; the django-q2 task."""
+    if stopping.is_set() or _is_surplus():
+        return
+    signal.signal(signal.SIGTERM, _ask_to_stop)
+    try:
+        budget = timedelta(seconds=settings.WORKFLOWS_DRAIN_SECONDS)
+        Drain(stopping, cluster=os.environ.get(CLUSTER_VARIABLE, "")).run(budget)
+    except psycopg.OperationalError as error:
+        logger.warning("a drain ended because the database is away: %s", error)
+        return  # qcluster tops up when it is back
+    if not stopping.is_set():
+        enqueue_drain()
+
+
+def enqueue_drain() -> None:
+    """Ask django-q2 for one more drain."""
+    async_task("workflows.workers.drain", task_name="drain")
+
+
+def call_for_drain() -> None:
+    """Enqueue a drain where none stands and none was called for within the lease."""
+    parameters: dict[str, Any] = {"lease": timedelta(seconds=settings.WORKFLOWS_LEASE_SECONDS)}
+    with connection.cursor() as cursor:
+        cursor.execute(CALL, parameters)
+        called = cursor.fetchone()
+    if called:
+        enqueue_drain()
+
+
+def _is_surplus() -> bool:
+    """Whether this cluster has a beating drain for each of its workers already."""
+    cluster = os.environ.get(CLUSTER_VARIABLE, "")
+    with connection.cursor() as cursor:
+        cursor.execute(BEATING)
+        mine = [row for row in cursor.fetchall() if row[1] == cluster]
+    return bool(cluster) and len(mine) >= settings.Q_CLUSTER["workers"]
+
+
+def _ask_to_stop(signum: int, frame: FrameType | None) -> None:
+    stopping.set()
