@@ -1,0 +1,1 @@
+"""The routine API: briefs in, instances out, every error as problem+json."""

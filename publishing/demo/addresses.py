@@ -1,0 +1,62 @@
+"""What stands at the end of a start: every address, and what to try next."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from django.conf import settings
+from django.urls import reverse
+from rich.console import Console
+from rich.text import Text
+
+from publishing.demo.client import Answer
+from publishing.demo.following import is_live
+from publishing.demo.preparing import ADMIN
+
+NAME_WIDTH = 12
+
+
+def print_platform(
+    console: Console, *, address: str, password: str | None, key: str, logs: Iterable[Path]
+) -> None:
+    """Print the addresses of site, admin and API, the secrets of this run, and the logs."""
+    console.print()
+    _line(console, "site", f"{address}/")
+    _line(console, "admin", f"{address}{reverse('admin:index')}")
+    if password is None:
+        _line(console, "", "(make yourself a user with manage.py createsuperuser)")
+    else:
+        _line(console, "", f"user {ADMIN}   password {password}")
+    _line(console, "API", f"{address}{reverse('api:publish')}")
+    _line(console, "", f"Authorization: Bearer {key}")
+    _line(console, "data", str(settings.DATA_DIR))
+    for log in logs:
+        _line(console, "log", str(log))
+
+
+def print_articles(console: Console, answers: Iterable[Answer]) -> None:
+    """Print where each article, or the instance that has none yet, can be looked at."""
+    console.print()
+    for answer in answers:
+        if is_live(answer):
+            _line(console, answer["lane"], answer["article"]["url"])
+        else:
+            _line(console, answer["lane"], f"{answer['status']}: see its page in the admin")
+        _line(console, "", answer["links"]["self"])
+
+
+def print_next(console: Console, lines: Iterable[str]) -> None:
+    """Print what to try next."""
+    console.print()
+    for number, line in enumerate(lines):
+        _line(console, "" if number else "try next", line)
+    console.print()
+
+
+def instance_page(address: str, instance_id: str) -> str:
+    """Return the address of an instance's page in the admin."""
+    return address + reverse("admin:workflows_instance_change", args=[instance_id])
+
+
+def _line(console: Console, name: str, value: str) -> None:
+    line = Text(name.ljust(NAME_WIDTH), style="dim").append(value, style="not dim")
+    console.print(line, soft_wrap=True)

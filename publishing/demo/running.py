@@ -1,0 +1,143 @@
+"""The platform, running on this machine: what `demo` and `dev` have in common."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import httpx2
+from django.conf import settings
+from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
+
+from publishing.demo.children import Children
+from publishing.demo.errors import AlreadyRunningError, SilentSiteError
+from publishing.demo.ports import choose_site_port, keep_port
+from publishing.demo.preparing import prepare_database
+from publishing.demo.source_server import serve_sources
+from publishing.embedded_postgres import server
+
+HOST = "127.0.0.1"
+EMBEDDED = "publishing.embedded_postgres"  # the database engine; any other server is not ours
+ANSWERS_WITHIN_SECONDS = 60.0
+LOOK_SECONDS = 0.1
+GRACE_SECONDS = 5  # of steps in flight at the end; what they had finished is kept anyway
+ENDS_WITHIN_SECONDS = 20.0  # more than the grace, for the workers' own way out
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A platform whose database is ready and whose processes may be started.
+
+    Attributes:
+        address: scheme, host and port of the site.
+        sources: address of the server with the source pages.
+    """
+
+    address: str
+    sources: str
+    children: Children
+
+    def start_site(self) -> None:
+        """Start gunicorn and return when the site answers."""
+        port = self.address.rpartition(":")[2]
+        bind = ["--bind", f"{HOST}:{port}"]
+        self.children.start(
+            "site",
+            ["-m", "gunicorn", "publishing.wsgi", "--workers", "2", "--threads", "4", *bind],
+        )
+        self._wait_until_it_answers()
+
+    def start_workers(self) -> int:
+        """Start the workers; return the pid of their head."""
+        child = self.children.start("workers", ["manage.py", "qcluster"])
+        return child.process.pid
+
+    def _wait_until_it_answers(self) -> None:
+        limit = time.monotonic() + ANSWERS_WITHIN_SECONDS
+        while time.monotonic() < limit:
+            self.children.check()
+            try:
+                httpx2.get(f"{self.address}/robots.txt", trust_env=False).raise_for_status()
+            except httpx2.TransportError:
+                time.sleep(LOOK_SECONDS)
+            else:
+                return
+        raise SilentSiteError(
+            f"{self.address} did not answer within {ANSWERS_WITHIN_SECONDS:.0f} s:"
+            f" see {self.children.logs[-1]}"
+        )
+
+
+@contextmanager
+def platform(*, port: int | None, environment: Mapping[str, str]) -> Iterator[Platform]:
+    """Prepare the database and serve the source pages; everything ends with the block.
+
+    Args:
+        port: of the site; None takes the first free one.
+        environment: what the children get beyond this process's own environment.
+
+    Raises:
+        AlreadyRunningError: another demo or dev runs on this DATA_DIR.
+        PortTakenError: a port that has to be free is taken.
+    """
+    with ExitStack() as stack:
+        settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+        lock = stack.enter_context(_only_one(settings.DATA_DIR / "running.lock"))
+        address = f"http://{HOST}:{choose_site_port(port)}"
+        sources_port = keep_port(settings.DATA_DIR / "sources.port")
+        sources = stack.enter_context(serve_sources(sources_port))
+        children = stack.enter_context(
+            Children(
+                {**_environment(address, sources_port), **environment},
+                grace_seconds=ENDS_WITHIN_SECONDS,
+                lock=lock,
+            )
+        )
+        stack.callback(_close_connections)
+        _prepare(children)
+        yield Platform(address=address, sources=sources, children=children)
+
+
+@contextmanager
+def _only_one(file: Path) -> Iterator[int]:
+    """Hold the lock; yield its descriptor, which the guardian holds too until it is done."""
+    with file.open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunningError(
+                f"another demo or dev runs on {settings.DATA_DIR}: stop it, or set DATA_DIR to"
+                " another folder"
+            ) from None
+        yield held.fileno()
+
+
+def _environment(address: str, sources_port: int) -> dict[str, str]:
+    sources = f"{HOST}:{sources_port}"
+    allowed = [host for host in settings.FETCH_ALLOW_HOSTS if host != sources]
+    return {
+        "WORKFLOWS_GRACE_SECONDS": str(GRACE_SECONDS),
+        **os.environ,
+        "SITE_URL": address,
+        "FETCH_ALLOW_HOSTS": ",".join([*allowed, sources]),
+        "PYTHONUNBUFFERED": "1",  # so that a log holds a child's last words
+    }
+
+
+def _prepare(children: Children) -> None:
+    """Prepare the database; a server that was started for it ends with the children."""
+    is_embedded = settings.DATABASES["default"]["ENGINE"] == EMBEDDED
+    if is_embedded and server.ensure(settings.DATA_DIR).started_here:
+        children.stop_postgres_too(settings.DATA_DIR)
+    prepare_database()
+    _close_connections()  # the processes that follow have their own
+
+
+def _close_connections() -> None:
+    connections.close_all()
+    cast("DatabaseWrapper", connections["default"]).close_pool()

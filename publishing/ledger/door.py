@@ -1,0 +1,109 @@
+"""The one way to a paid provider: reserve, send once, settle."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from publishing.ledger import prices
+from publishing.ledger.keys import Answer, PaidCall
+from publishing.ledger.reserve import Hold, reserve
+from publishing.ledger.settle import lose, release, settle
+from publishing.providers import text
+from publishing.providers.attempts import Reply, SendError, open_attempt
+from workflows.errors import RetryableError
+
+logger = logging.getLogger(__name__)
+
+_SETTLE_PAUSES = (0.2, 1.0, 5.0)  # seconds; a paid answer is worth waiting for the database
+_LEAST_TIME = timedelta(seconds=1)  # less is no time to send anything in
+
+
+@dataclass(frozen=True)
+class Provider:
+    """How a kind of paid request is checked, bounded, sent and priced."""
+
+    check: Callable[[Mapping[str, Any]], None]
+    worst_case: Callable[[Mapping[str, Any]], int]
+    send: Callable[[Mapping[str, Any]], Reply]
+    cost_of: Callable[[str, Mapping[str, Any]], int | None]
+
+
+PROVIDERS: Mapping[str, Provider] = {
+    "text": Provider(text.check, prices.worst_case, text.send, prices.cost_of),
+}
+
+
+def pay(call: PaidCall) -> Answer:
+    """Return the answer of a paid call: the stored one, or a new one within every cap.
+
+    Raises:
+        Park: it waits, for a reason of `publishing.ledger.reserve`; nothing was sent.
+        NonRetryableError: refused for good, by us before anything was sent or by the provider.
+        RetryableError: the provider did not answer, or asked to come back later.
+        OpenTransactionError: the caller has a transaction open; nothing was sent.
+    """
+    provider = PROVIDERS[call.provider]
+    provider.check(call.request)
+    held_micros = provider.worst_case(call.request)
+    timeout = call.deadline - datetime.now(UTC)
+    if timeout < _LEAST_TIME:
+        raise RetryableError(f"{call.key} has no time left before its deadline {call.deadline}")
+    found = reserve(call, held_micros, timeout)
+    if isinstance(found, Answer):
+        return found
+    return _send(call, provider, found, timeout)
+
+
+def _send(call: PaidCall, provider: Provider, hold: Hold, timeout: timedelta) -> Answer:
+    connection.close()  # others may use it while this thread waits for the network
+    try:
+        with open_attempt(hold.call, timeout):
+            reply = provider.send(call.request)
+    except SendError as failure:
+        _close_failed(hold, failure)
+        raise failure.error from failure
+    except BaseException as error:  # also what ends the process: the request may be under way
+        _close_failed(hold, error)
+        raise
+    return _settle(call, provider, hold, reply)
+
+
+def _close_failed(hold: Hold, error: BaseException) -> None:
+    """Release or lose the hold; if the database is away, the lease will lose it."""
+    close = release if isinstance(error, SendError) and not error.may_be_billed else lose
+    try:
+        close(hold.call, f"{type(error).__name__}: {error}")
+    except (DatabaseError, InterfaceError):
+        logger.exception("call %s stays held until its lease ends", hold.call)
+
+
+def _settle(call: PaidCall, provider: Provider, hold: Hold, reply: Reply) -> Answer:
+    cost_micros = provider.cost_of(call.model, reply.usage)
+    outcome = "" if cost_micros is not None else "no usage to price it by; counted in full"
+    cost_micros = hold.held_micros if cost_micros is None else cost_micros
+    if cost_micros > hold.held_micros:
+        logger.error(
+            "call %s (%s, request %s) cost %s micro-dollars, more than its hold of %s",
+            hold.call, call.model, reply.request_id, cost_micros, hold.held_micros,
+        )  # fmt: skip
+        outcome = "it cost more than was held"
+    is_settled = _settle_surely(hold, reply, cost_micros, outcome)
+    booked = cost_micros if is_settled else hold.held_micros
+    return Answer(call=hold.call, body=reply.answer, cost_micros=booked, is_memo=False)
+
+
+def _settle_surely(hold: Hold, reply: Reply, cost_micros: int, outcome: str) -> bool:
+    """Settle, and again on a new connection where the first was lost; twice changes nothing."""
+    for pause in _SETTLE_PAUSES:
+        try:
+            return settle(hold.call, reply, cost_micros=cost_micros, outcome=outcome)
+        except (DatabaseError, InterfaceError):
+            logger.exception("call %s is paid and not settled; trying again", hold.call)
+            connection.close()
+            time.sleep(pause)
+    return settle(hold.call, reply, cost_micros=cost_micros, outcome=outcome)

@@ -1,0 +1,130 @@
+"""Search over live articles: full text and nearness of embeddings, fused by their ranks."""
+
+import re
+from dataclasses import dataclass
+
+from django.db import connection
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from publishing.models import Article
+from publishing.providers import embeddings
+
+MOST_RESULTS = 20
+QUERY_LENGTH = 200  # characters; what stands behind them is not read
+_NEAREST = 40  # as many as an HNSW scan looks at by default (hnsw.ef_search)
+_FUSION = 60  # k of reciprocal rank fusion: Cormack, Clarke and Büttcher, SIGIR 2009
+
+# A phrase in quotes or a word left out is meant to the letter: what is merely near is no answer.
+_TO_THE_LETTER = re.compile(r'"|(?:^|\s)-\S')
+_NONE_IS_NEAR = -1.0  # a cosine distance is at least 0
+
+# The marks around a found word are control characters, for ts_headline escapes nothing.
+_MARK, _UNMARK = "\x02", "\x03"
+_MARKED = re.compile(f"{_MARK}([^{_MARK}{_UNMARK}]*){_UNMARK}")
+_ELLIPSIS = " … "
+_HEADLINE = (
+    f"StartSel={_MARK}, StopSel={_UNMARK}, MaxFragments=2, MaxWords=24, MinWords=10, "
+    f'FragmentDelimiter="{_ELLIPSIS}"'
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+_STATEMENT = """
+with query as (
+    select websearch_to_tsquery('english', %(words)s) as words, %(vector)s::vector as vector
+),
+by_words as (
+    select article_id, chunk, row_number() over (order by likeness desc, chunk) as place
+    from (
+        select distinct on (c.article_id) c.article_id, c.id as chunk,
+            ts_rank_cd(c.words, query.words, 1) as likeness
+        from publishing_chunk c
+        join publishing_article a on a.id = c.article_id and a.status = 'live'
+        cross join query
+        where c.words @@ query.words
+        order by c.article_id, likeness desc, c.id
+    ) best
+),
+near as (
+    select c.article_id, c.id as chunk, c.embedding <=> %(vector)s::vector as distance
+    from publishing_chunk c
+    join publishing_article a on a.id = c.article_id and a.status = 'live'
+    where c.embedder = %(embedder)s
+    order by c.embedding <=> %(vector)s::vector
+    limit %(nearest)s
+),
+by_nearness as (
+    select article_id, chunk, row_number() over (order by distance, chunk) as place
+    from (
+        select distinct on (article_id) article_id, chunk, distance
+        from near
+        where distance < %(farthest)s
+        order by article_id, distance, chunk
+    ) best
+),
+fused as (
+    select article_id, sum(1.0 / (%(fusion)s + place)) as score,
+        (array_agg(chunk order by list))[1] as chunk
+    from (
+        select 1 as list, article_id, chunk, place from by_words
+        union all
+        select 2, article_id, chunk, place from by_nearness
+    ) lists
+    group by article_id
+    order by score desc, article_id desc
+    limit %(most)s
+)
+select fused.article_id, c.text, ts_headline('english', c.text, query.words, %(headline)s)
+from fused
+join publishing_chunk c on c.id = fused.chunk
+cross join query
+order by fused.score desc, fused.article_id desc
+"""
+
+
+@dataclass(frozen=True)
+class Found:
+    """An article that answers a query, and the place in it that does, marked up with `mark`."""
+
+    article: Article
+    snippet: SafeString
+
+
+def search(query: str) -> list[Found]:
+    """Return the live articles that answer the query best, best first, at most 20.
+
+    The query is read as `websearch_to_tsquery` reads it: words, "phrases", or, -without. An
+    article that is only near in spelling is found too, unless the query has quotes or a minus.
+    Whatever was typed, nothing is raised.
+    """
+    words = _CONTROL.sub(" ", query)[:QUERY_LENGTH].strip()
+    if not words:
+        return []
+    ranked = _ranked(words)
+    articles = Article.objects.select_related("lane", "revision").in_bulk(list(ranked))
+    return [Found(articles[pk], snippet) for pk, snippet in ranked.items() if pk in articles]
+
+
+def _ranked(words: str) -> dict[int, SafeString]:
+    parameters: dict[str, str | int | float] = {
+        "words": words,
+        "vector": str(embeddings.embed([words])[0]),
+        "embedder": embeddings.EMBEDDER,
+        "nearest": _NEAREST,
+        "farthest": _NONE_IS_NEAR if _TO_THE_LETTER.search(words) else embeddings.FARTHEST,
+        "fusion": _FUSION,
+        "most": MOST_RESULTS,
+        "headline": _HEADLINE,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STATEMENT, parameters)
+        return {pk: _snippet(text, headline) for pk, text, headline in cursor.fetchall()}
+
+
+def _snippet(text: str, headline: str) -> SafeString:
+    """Return the headline as HTML, with an ellipsis where it leaves off the text's ends."""
+    words = _CONTROL.sub("", headline)
+    before = "" if text.startswith(words.split(_ELLIPSIS)[0]) else "… "
+    after = "" if text.endswith(words.split(_ELLIPSIS)[-1]) else " …"
+    marked = _MARKED.sub(r"<mark>\1</mark>", escape(headline))
+    return mark_safe(before + _CONTROL.sub("", marked) + after)  # noqa: S308 - escaped above

@@ -1,0 +1,1 @@
+"""The readers' site: pages, feeds, sitemap, and what crawlers ask for."""

@@ -1,0 +1,118 @@
+"""The admin in Chromium: accessible, wide enough, true to its CSP, and live while a run goes on."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from axe_core_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from django.db import connection
+from django.utils import timezone
+from playwright.sync_api import Page, expect, sync_playwright
+
+from lanes.models import Lane
+from publishing.models import Brief, Routine
+from tests.flows.test_pages_in_a_browser import FLAGS, LOW_CONTRAST
+from tests.publishing.admin.conftest import errored, lane
+from workflows.models import Instance, Status
+
+__all__ = ["lane"]  # the fixture
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("chromium")]
+
+LOOKS = [(width, scheme) for width in (390, 1440) for scheme in ("light", "dark")]
+
+
+@pytest.fixture
+def house(lane: Lane) -> dict[str, str]:
+    """Return the addresses of pages with something on them, by name."""
+    assert lane.bundle is not None
+    instance = errored("a", partition="trial")
+    Brief.objects.create(
+        brief_id="a", lane=lane, instance=instance, bundle=lane.bundle, payload={"title": "A size"}
+    )
+    routine = Routine.objects.create(name="desk")
+    run = f"/admin/workflows/instance/{instance.pk}"
+    return {
+        "desk": "/admin/",
+        "list": "/admin/workflows/instance/",
+        "run": f"{run}/change/",
+        "restart": f"{run}/restart/",
+        "lane": f"/admin/lanes/lane/{lane.pk}/change/",
+        "bundle": f"/admin/lanes/bundle/{lane.bundle_id}/change/",
+        "routine": f"/admin/publishing/routine/{routine.pk}/change/",
+        "calls": "/admin/publishing/call/",
+    }
+
+
+@contextmanager
+def signed_in(program: str, address: str, **context: Any) -> Iterator[Page]:
+    """Sign an operator in at the server's own page."""
+    User.objects.create_superuser("op", password="pw")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=FLAGS)
+        page = browser.new_context(base_url=address, **context).new_page()
+        page.goto("/admin/")
+        page.fill("#id_username", "op")
+        page.fill("#id_password", "pw")
+        page.click("[type=submit]")
+        yield page
+        browser.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_every_page_is_accessible_wide_enough_and_true_to_its_policy(
+    live_server: Any, chromium_path: str, house: dict[str, str], width: int, scheme: str
+) -> None:
+    look = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+    with signed_in(chromium_path, live_server.url, **look) as page:
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        for name, address in house.items():
+            page.goto(address)
+            violations = [
+                (v["id"], node["html"])
+                for v in Axe().run(page)["violations"]
+                for node in v["nodes"]
+            ]
+            assert (name, violations) == (name, [])
+            assert (name, page.evaluate(LOW_CONTRAST)) == (name, [])
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert complaints == []
+
+
+def test_an_operator_retries_a_failed_step_without_javascript(
+    live_server: Any, chromium_path: str, house: dict[str, str]
+) -> None:
+    with signed_in(chromium_path, live_server.url, java_script_enabled=False) as page:
+        page.goto(house["run"])
+        page.get_by_role("link", name="Retry failed step: trial_second").click()
+        page.get_by_label("Reason").fill("the source is back")
+        page.get_by_role("button", name="Retry failed step").click()
+        assert "Now trial_second of trial-a is tried again." in page.content()
+    assert Instance.objects.get().status == Status.WAITING
+
+
+def test_the_page_of_a_run_follows_it_to_its_end_and_then_stops_asking(
+    live_server: Any, chromium_path: str, house: dict[str, str]
+) -> None:
+    Instance.objects.update(
+        status=Status.RUNNING, attempt_started_at=timezone.now(), finished_at=None
+    )
+    with signed_in(chromium_path, live_server.url) as page:
+        page.goto(house["run"])
+        expect(page.locator("#status-line")).to_contain_text("running")
+        expect(page.locator("#pause-live")).to_be_visible()
+        ending = threading.Thread(target=_end_all)
+        ending.start()
+        ending.join()
+        expect(page.locator("#status-line")).to_contain_text("terminated", timeout=15_000)
+        expect(page.locator("#pause-live")).to_be_hidden()
+
+
+def _end_all() -> None:
+    """End every instance, from a thread: Playwright's driver runs a loop in the test's own."""
+    Instance.objects.update(status=Status.TERMINATED, finished_at=timezone.now())
+    connection.close()
