@@ -8,3 +8,7 @@ class PublishingConfig(AppConfig):
 
     name = "publishing"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the chores."""
+        from publishing import chores  # noqa: F401

@@ -16,6 +16,8 @@ from django.conf import settings
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
+from workflows.errors import EngineStoppedError
+
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)  # then every 2 s
 Row = tuple[Any, ...]
 Result = TypeVar("Result")
@@ -47,12 +49,14 @@ class EngineConnection:
         self._name = application_name
         self._lock = threading.Lock()
         self._connection: psycopg.Connection[Row] | None = None
+        self._is_closed = False
 
     def fetch(self, statement: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run one statement in a transaction of its own and return its rows.
 
         Raises:
             psycopg.OperationalError: the connection was lost; the outcome is unknown.
+            EngineStoppedError: it was closed.
         """
         with self._lock:
             return self._guarded(lambda connection: _fetch(connection, statement, parameters))
@@ -83,8 +87,9 @@ class EngineConnection:
                 return
 
     def close(self) -> None:
-        """Close the connection; the next statement opens another."""
+        """Close for good: a later statement raises EngineStoppedError."""
         with self._lock:
+            self._is_closed = True
             self._drop()
 
     def _guarded(self, run: Callable[[psycopg.Connection[Row]], Result]) -> Result:
@@ -97,6 +102,8 @@ class EngineConnection:
             raise
 
     def _opened(self) -> psycopg.Connection[Row]:
+        if self._is_closed:
+            raise EngineStoppedError(f"{self._name} was closed")
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(
                 **_parameters(),

@@ -87,6 +87,10 @@ class VerbRefusedError(WorkflowError):
     """A verb does not apply to the state that the instance is in; nothing changed."""
 
 
+class EngineStoppedError(WorkflowError):
+    """This worker's engine has ended; what a late thread still wants to write is not written."""
+
+
 class LostClaimError(WorkflowError):
     """The write carried an old fence: another drain or an operator has the instance now."""
 

@@ -17,6 +17,7 @@ from workflows.connection import connection_given_back
 from workflows.contracts import Contract, StepContext, Transaction
 from workflows.errors import (
     ContractError,
+    EngineStoppedError,
     LostClaimError,
     NonRetryableError,
     OutputError,
@@ -89,6 +90,8 @@ def drive(claim: Claim, checkpoints: Checkpoints, watch: Watch) -> None:
                 watch.finished_a_step()
     except LostClaimError as lost:
         logger.warning("%s", lost)
+    except EngineStoppedError:
+        logger.warning("%s: its worker ended before it did", claim.instance_id)
 
 
 def _prepare(claim: Claim, checkpoints: Checkpoints) -> _Run | None:
@@ -147,7 +150,7 @@ def _attempt(run: _Run, entry: StepEntry, checkpoints: Checkpoints, watch: Watch
                 return _commit(run, entry, returned, deadline, checkpoints)
         output = _recordable(entry, returned)
         return _checkpoint(run, output, checkpoints)
-    except LostClaimError:
+    except (LostClaimError, EngineStoppedError):
         raise
     except ContractError as drift:
         # Perhaps newer code can read it: it is left for another worker first.

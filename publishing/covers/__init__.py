@@ -96,7 +96,8 @@ def _room_beside(lines: list[Line]) -> Tone:
         if y < RULE_BOTTOM + 8:
             return 0.0
         x, y = min(max(x, 0), WIDTH - 1), min(y, HEIGHT - 1)  # the screen runs off the sheet
-        return levels[int(y / _GRAIN) * across + int(x / _GRAIN)] / 255
+        level = levels[int(y / _GRAIN) * across + int(x / _GRAIN)] / 255
+        return max(0.0, 1.3 * level - 0.3)  # without the blur's foot, which reaches the type
 
     return tone
 

@@ -5,6 +5,7 @@ they work, and the articles go on where they were. For one more article the stor
 until its instance has given up; from then on a retry in the admin succeeds.
 """
 
+import mimetypes
 import os
 import signal
 import threading
@@ -16,14 +17,15 @@ from django.db import connections
 
 from publishing.demo.client import Answer
 from publishing.demo.errors import DemoError
-from publishing.demo.object_server import ObjectServer, StoredObject
+from publishing.demo.object_server import ObjectServer, Refusal, StoredObject
 from publishing.demo.sample import SampleRun
 from publishing.providers.objects import ContentAddressedFileStorage
 from workflows.models import Drain
 from workflows.processes import descendants_of
 
 BROKEN_LANE = "business"
-BUCKET = "covers"
+BUCKET = "demo"
+RETRY_AFTER_SECONDS = 1  # asked for with the 403, so that the last retry comes after seconds
 KILLED_AT = "cover"
 
 
@@ -41,21 +43,23 @@ class BreakableStore(ObjectServer):
         super().__init__()
         self.hangs = False
         self.refuses = False
-        self.refuse_while(lambda: self.refuses)
         self._kept = ContentAddressedFileStorage(location=folder)
         for file in folder.rglob("*.*"):
             if file.is_file():
                 name = f"{BUCKET}/{file.relative_to(folder)}"
-                self.objects[name] = StoredObject(file.read_bytes(), {})
+                kind = mimetypes.guess_type(file)[0] or "application/octet-stream"
+                self.objects[name] = StoredObject(file.read_bytes(), {"Content-Type": kind})
 
-    def put(self, name: str, stored: StoredObject, *, only_if_new: bool) -> int:
+    def put(self, name: str, stored: StoredObject, *, only_if_new: bool) -> Refusal | None:
         """Store the object, unless this is a time of trouble."""
         if self.hangs:
             threading.Event().wait()  # for ever: nobody is left to be answered
-        status = super().put(name, stored, only_if_new=only_if_new)
-        if status == 200:
+        if self.refuses:
+            return Refusal(403, retry_after=RETRY_AFTER_SECONDS)
+        refusal = super().put(name, stored, only_if_new=only_if_new)
+        if refusal is None:
             self._kept.save(name.removeprefix(f"{BUCKET}/"), ContentFile(stored.body))
-        return status
+        return refusal
 
     def environment(self) -> dict[str, str]:
         """Return the settings of processes that keep their covers here."""

@@ -1,9 +1,7 @@
 """The progress of briefs on the terminal: live lines there, plain ones anywhere else."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -28,25 +26,19 @@ UNBOUNDED = 1000  # columns; more than any line has
 
 
 class Display(Protocol):
-    """Something that is shown each answer as it is read."""
+    """Something that is shown each answer as it is read, within a `with` block of its own."""
 
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *raised: object) -> None: ...
     def show(self, answer: Answer) -> None:
         """Show what is new in the answer."""
 
 
-@contextmanager
-def open_display(console: Console) -> Iterator[Display]:
-    """Show progress on the console until the block ends: live on a terminal, else plainly."""
-    if not console.is_terminal or console.is_dumb_terminal:
-        yield PlainDisplay(console)
-        return
-    display = LiveDisplay(console)
-    with Live(
-        console=console,
-        get_renderable=display.render,
-        refresh_per_second=REFRESHES_PER_SECOND,
-    ):
-        yield display
+def choose_display(console: Console) -> Display:
+    """Return a live display for a terminal, a plain one for anything else."""
+    if console.is_terminal and not console.is_dumb_terminal:
+        return LiveDisplay(console)
+    return PlainDisplay(console)
 
 
 class PlainDisplay:
@@ -56,6 +48,12 @@ class PlainDisplay:
         self._console = console
         self._seen: set[str] = set()
         self._shown: dict[tuple[str, str], str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Leave what was printed."""
 
     def show(self, answer: Answer) -> None:
         """Print a line for each stage that changed, and for the article at its end.
@@ -90,6 +88,21 @@ class LiveDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._answers: dict[str, Answer] = {}
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        self._answers.clear()
+        self._live = Live(
+            console=self._console,
+            get_renderable=self.render,
+            refresh_per_second=REFRESHES_PER_SECOND,
+        )
+        self._live.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._live is not None:
+            self._live.stop()
 
     def show(self, answer: Answer) -> None:
         """Keep the answer for the next drawing."""

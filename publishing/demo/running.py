@@ -45,10 +45,11 @@ class Platform:
     def start_site(self) -> None:
         """Start gunicorn and return when the site answers."""
         port = self.address.rpartition(":")[2]
-        bind = ["--bind", f"{HOST}:{port}"]
+        # The control socket would lie in the home folder, where two demos would share it.
+        where = ["--bind", f"{HOST}:{port}", "--no-control-socket"]
         self.children.start(
             "site",
-            ["-m", "gunicorn", "publishing.wsgi", "--workers", "2", "--threads", "4", *bind],
+            ["-m", "gunicorn", "publishing.wsgi", "--workers", "2", "--threads", "4", *where],
         )
         self._wait_until_it_answers()
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from publishing.demo.client import Answer, RoutineClient
 from publishing.demo.errors import PaidAgainError, RefusedBriefError
 from publishing.demo.following import follow, is_live
-from publishing.demo.progress import open_display
+from publishing.demo.progress import choose_display
 
 
 class SampleRun:
@@ -26,6 +26,7 @@ class SampleRun:
         self._client = client
         self._console = console
         self._check = check
+        self._display = choose_display(console)
         self.answers: dict[str, Answer] = {}
 
     def publish(self, briefs: Sequence[Answer]) -> None:
@@ -52,7 +53,7 @@ class SampleRun:
         self, instance_ids: Sequence[str], *, until: Callable[[Answer], bool] | None = None
     ) -> None:
         """Show the instances' progress until they are at rest, or `until` is true of one."""
-        with open_display(self._console) as display:
+        with self._display as display:
             self.answers |= follow(
                 self._client, instance_ids, show=display.show, check=self._check, until=until
             )

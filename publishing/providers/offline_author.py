@@ -42,17 +42,18 @@ def compose(brief: Brief, grounded: Grounded) -> Composition:
     The body has at most 900 words, and 450 where the sources have as many. Each paragraph is
     cited, and each fetched source at least once.
     """
-    if any(source.text.strip() for source in grounded.fetched):
-        body, citations = _compose_of_sources(brief, grounded.fetched)
+    sources = grounded.fetched
+    passages = [p for s in sources for p in read_passages(s.text, source=s.id, title=_title(s))]
+    if passages:
+        body, citations = _compose_of_sources(brief, sources, passages)
     else:
-        body, citations = _compose_of_notes(brief, grounded.fetched), []
+        body, citations = _compose_of_notes(brief, sources), []
     return Composition(brief.title, brief.summary, body, citations)
 
 
 def _compose_of_sources(
-    brief: Brief, sources: Sequence[FetchedSource]
+    brief: Brief, sources: Sequence[FetchedSource], passages: Sequence[Passage]
 ) -> tuple[str, list[Citation]]:
-    passages = [p for s in sources for p in read_passages(s.text, source=s.id, title=_title(s))]
     note = _note(brief.points)
     quotation = find_quotation(passages, brief, most_words=_QUOTE_WORDS)
     if quotation:
@@ -67,7 +68,9 @@ def _compose_of_sources(
 
 def _compose_of_notes(brief: Brief, sources: Sequence[FetchedSource]) -> str:
     note = _note(brief.points)
-    passages = read_passages(brief.notes or brief.summary, source=_NOTES, title="")
+    materials = (brief.notes or "", brief.summary, brief.title)
+    read = (read_passages(material, source=_NOTES, title="") for material in materials)
+    passages: list[Passage] = next(filter(None, read), [])
     most = max(1, _MOST_WORDS - count_words(note))
     chosen = choose(passages, brief, most_words=most)
     blocks = [*_paragraphs(chosen, note, None), *(f"::source[{s.id}]" for s in sources)]

@@ -1,6 +1,7 @@
 """Stage 7: the cover, set in type and stored under the digest of its bytes."""
 
 import hashlib
+from datetime import timedelta
 from typing import Annotated
 
 from django.core.files.base import ContentFile
@@ -12,6 +13,7 @@ from publishing.covers.encoding import Encoded, encode
 from publishing.payloads import Brief, Cover, Persisted, Rendition
 from workflows.contracts import StepOptions
 from workflows.registry import step
+from workflows.retries import RetryPolicy
 
 MADE_BY = "presswork typographic cover"
 
@@ -23,7 +25,11 @@ class CoverOptions(StepOptions):
     folio: str
 
 
-@step("cover")
+# A store that is busy or racing is back within seconds; drawing again costs nothing.
+POLICY = RetryPolicy(delay=timedelta(seconds=2))
+
+
+@step("cover", policy=POLICY)
 def cover(brief: Brief, persisted: Persisted, options: CoverOptions) -> Cover:
     """Draw and store the cover; a second run stores nothing new.
 

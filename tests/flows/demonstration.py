@@ -96,6 +96,7 @@ def serving(data_dir: Path, command: str) -> Iterator[tuple[subprocess.Popen[str
             yield process, printed
         finally:
             process.send_signal(signal.SIGINT)
+            process.stdout.read()  # to its end: a closed pipe would be an error of its own
 
 
 def processes_of(data_dir: Path) -> list[str]:
@@ -117,7 +118,7 @@ def processes_of(data_dir: Path) -> list[str]:
 
 def article_urls(printed: str) -> list[str]:
     """Return the addresses of the articles, as they stand in the demo's list."""
-    return re.findall(r"^[a-z]+ +(http://127\.0\.0\.1:\d+/[a-z0-9-]+/)$", printed, re.MULTILINE)
+    return re.findall(r"^(?!admin )[a-z]+ +(http://127\.0\.0\.1:\d+/[a-z0-9-]+/)$", printed, re.MULTILINE)
 
 
 def read_article(url: str) -> Article:

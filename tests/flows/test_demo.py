@@ -97,3 +97,17 @@ def test_search_finds_each_article_by_a_word_of_its_body(
         word = max(own, key=len)
         site = article.url.rsplit("/", 2)[0]
         assert search(site, word) == [article.url], word
+
+
+def test_broken_on_purpose_it_repeats_no_finished_step_and_leaves_one_cover_to_retry(
+    tmp_path: Path,
+) -> None:
+    broken = run_demo(tmp_path, "--break", "--exit")
+
+    assert broken.returncode == 0, broken.stdout
+    assert "SIGKILL to" in broken.stdout
+    assert "no finished step ran again: validate, ground, generate" in broken.stdout
+    assert "200 already queued, 0 paid" in broken.stdout
+    assert len(article_urls(broken.stdout)) == 7
+    assert "business    errored" in broken.stdout
+    assert processes_of(tmp_path) == []

@@ -67,10 +67,12 @@ def test_a_cluster_whose_processes_all_die_is_replaced(trial: Trial) -> None:
 def test_idle_workers_killed_at_their_queue_do_not_stop_the_cluster(trial: Trial) -> None:
     with workers() as cluster:
         wait_until(lambda: len(standing_pids()) == 2)
-        for _ in range(3):
-            # Respawned workers stand at the queue for a moment: the kill that wedges django-q2.
-            for pid in descendants_of(cluster.pid)[1:]:
-                kill(pid)
+        for pid in standing_pids():
+            kill(pid)
+        # Respawned workers stand at the queue for a moment: the kill that wedges django-q2.
+        wait_until(lambda: len(descendants_of(cluster.pid)) == 5)
+        for pid in descendants_of(cluster.pid)[1:]:
+            kill(pid)
         instance = trial.create()
         wait_until(lambda: is_in(instance, Status.COMPLETE), seconds=60)
 

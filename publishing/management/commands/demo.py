@@ -104,7 +104,7 @@ def _next_lines(address: str, broken: str | None) -> list[str]:
         return [
             f"open {instance_page(address, broken)}",
             "and press `Retry failed step`: the store takes the cover now",
-            "then look at its waterfall: seven stages were not run again",
+            "then look at its waterfall: the six stages before it were not run again",
         ]
     return [
         f"open {instance_page(address, 'publish-demo-news-leap-second')}",

@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import time
+from datetime import timedelta
 from types import FrameType
 from typing import Any
 
@@ -19,6 +20,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection, connections
 from django_q.cluster import Cluster
 
+from workflows.chores import every, run_due_chores
 from workflows.processes import Process, descendants_of
 from workflows.statements.drains import BEATING, END, FORGET_OLD
 from workflows.workers import CLUSTER_VARIABLE, enqueue_drain, stopping
@@ -43,6 +45,7 @@ class Command(BaseCommand):
         while not stopping.is_set():
             try:
                 keeper.look()
+                run_due_chores()
             except DatabaseError as error:
                 logger.warning("the workers' keeper lost the database: %s", error)
                 keeper.forgive()
@@ -123,8 +126,6 @@ class ClusterKeeper:
         for _ in range(missing):
             enqueue_drain()
         self._topped_up_at = time.monotonic()
-        with connection.cursor() as cursor:
-            cursor.execute(FORGET_OLD)
 
     def _replace(self) -> None:
         self._kill()
@@ -144,6 +145,13 @@ class ClusterKeeper:
             except ProcessLookupError:
                 continue
         self._cluster.sentinel.join()
+
+
+@every(timedelta(hours=1))
+def forget_old_drains() -> None:
+    """Delete the rows of drains that ended a week ago."""
+    with connection.cursor() as cursor:
+        cursor.execute(FORGET_OLD)
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
