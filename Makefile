@@ -27,7 +27,7 @@ setup: $(INSTALLED)
 $(INSTALLED): requirements-dev.txt
 	umask 022 && $(PYTHON) -m venv --clear .venv
 	@umask 022 && export PIP_DISABLE_PIP_VERSION_CHECK=1 && \
-	if $(BIN)/pip config list | grep -Eq '[.](index-url|no-index|proxy)=' || \
+	if $(BIN)/pip config list | grep -E '[.](index-url|no-index|proxy)=' >/dev/null || \
 	   ! { sed -n '/^uv==/,/# via/p' $< > .venv/uv.txt && \
 	       $(BIN)/pip install --quiet --require-hashes -r .venv/uv.txt && \
 	       UV_HTTP_RETRIES=1 $(BIN)/uv pip install --quiet --python $(BIN)/python \

@@ -3,9 +3,7 @@
 import unicodedata
 
 # One letter for one, so that a place in the plain text is the same place in the settled one.
-_PLAIN_MARKS = str.maketrans(
-    dict.fromkeys("“”„‟«»″", '"') | dict.fromkeys("‘’‚‛‹›′", "'")
-)
+_PLAIN_MARKS = str.maketrans(dict.fromkeys("“”„‟«»″", '"') | dict.fromkeys("‘’‚‛‹›′", "'"))
 _DROPPED = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))  # soft hyphens, zero widths
 _MOST_TRIES = 100  # places where the words stand within longer ones, before giving up
 

@@ -118,7 +118,9 @@ def processes_of(data_dir: Path) -> list[str]:
 
 def article_urls(printed: str) -> list[str]:
     """Return the addresses of the articles, as they stand in the demo's list."""
-    return re.findall(r"^(?!admin )[a-z]+ +(http://127\.0\.0\.1:\d+/[a-z0-9-]+/)$", printed, re.MULTILINE)
+    return re.findall(
+        r"^(?!admin )[a-z]+ +(http://127\.0\.0\.1:\d+/[a-z0-9-]+/)$", printed, re.MULTILINE
+    )
 
 
 def read_article(url: str) -> Article:
