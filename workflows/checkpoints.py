@@ -1,5 +1,8 @@
 """Checkpoints: a driver's durable writes, repeated safely when a connection is lost."""
 
+import json
+import logging
+import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,10 +11,13 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from workflows.claims import Claim
-from workflows.connection import EngineConnection
+from workflows.connection import EngineConnection, Row, growing_pauses
 from workflows.errors import LostClaimError
 from workflows.models import Outcome, Reason
+from workflows.registry import code_version
 from workflows.statements import checkpoints as statements
+
+logger = logging.getLogger(__name__)
 
 
 class Checkpoints:
@@ -73,48 +79,71 @@ class Checkpoints:
         }
         self._expect(self._connection.fetch(statements.SLEEP, parameters), claim)
 
-    def release(
-        self, claim: Claim, *, entry: str, error: Any, reason: Reason, delay: timedelta
-    ) -> None:
-        """Let somebody else go on; the attempt is kept as interrupted and not counted."""
+    def release(self, claim: Claim, *, entry: str, why: str) -> None:
+        """Let somebody else go on at once; the attempt is kept as interrupted, not counted."""
         self._write_try(
             statements.RELEASE,
             claim,
             entry=entry,
             outcome=Outcome.INTERRUPTED,
-            error=error,
-            reason=reason.value,
-            delay=delay,
+            error={"type": "Interrupted", "message": why},
         )
+
+    def release_quietly(self, claim: Claim, *, entry: str, why: str) -> None:
+        """Release an attempt that another thread may be ending at this moment."""
+        try:
+            self.release(claim, entry=entry, why=why)
+        except LostClaimError:
+            logger.info("%s ended just in time", claim.instance_id)
+
+    def leave_to_newer(self, claim: Claim, *, error: Any, delay: timedelta) -> None:
+        """Leave what this code cannot run to other code: after the delay, or when some comes."""
+        parameters = _claimed(claim) | {
+            "error": _storable(error),
+            "delay": delay,
+            "code_version": code_version(),
+            "kind": "waiting",
+            "why": _plain(f"code: {error['message']}"),
+        }
+        self._expect(self._fetch_again(statements.LEAVE_TO_NEWER, parameters), claim)
 
     def when_recorded(self, claim: Claim, *, entry: str) -> datetime | None:
         """After a lost connection: return when the next try began if this one was recorded."""
         parameters = _claimed(claim) | {"entry": entry}
-        self._connection.reconnect(until=lambda: False)
-        if not self._connection.fetch(statements.WAS_RECORDED, parameters):
+        if not self._fetch_again(statements.WAS_RECORDED, parameters):
             return None
-        began: datetime = self._connection.fetch(statements.CURRENT_TRY, parameters)[0][0]
+        began: datetime = self._fetch_again(statements.CURRENT_TRY, parameters)[0][0]
         return began
 
     def inputs(self, claim: Claim, entries: list[str]) -> tuple[Any, dict[str, Any]]:
         """Return the envelope's data, and the named entries' outputs by name."""
         parameters = {"instance": claim.instance, "entries": entries}
-        try:
-            rows = self._connection.fetch(statements.INPUTS, parameters)
-        except psycopg.OperationalError:
-            self._connection.reconnect(until=lambda: False)
-            rows = self._connection.fetch(statements.INPUTS, parameters)
+        rows = self._fetch_again(statements.INPUTS, parameters)
         outputs = {name: data for name, data in rows if name is not None}
         return next(data for name, data in rows if name is None), outputs
 
-    def disown(self, claim: Claim) -> None:
-        """Give the instance back, at whatever entry it stands, if this claim still holds it."""
-        parameters = {"instance": claim.instance, "fence": claim.fence, "drain": claim.drain}
-        try:
-            self._connection.fetch(statements.DISOWN, parameters)
-        except psycopg.OperationalError:
-            self._connection.reconnect(until=lambda: False)
-            self._connection.fetch(statements.DISOWN, parameters)
+    def disown(self, claim: Claim, *, error: Any) -> None:
+        """Give the instance back, at whatever entry it stands, if this claim still holds it.
+
+        It counts as a crash, so that what no driver can bear ends errored.
+        """
+        parameters = _claimed(claim) | {"error": _storable(error)}
+        self._fetch_again(statements.DISOWN, parameters)
+
+    def relinquish(self, claim: Claim) -> None:
+        """Give the instance back at once if it is still this claim's, wherever it stands.
+
+        A commit that was read back as lost may have come through afterwards.
+        """
+        self._fetch_again(statements.RELINQUISH, _claimed(claim))
+
+    def _fetch_again(self, statement: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """Run a statement that may be repeated: a second run finds that the first one moved it."""
+        while True:
+            try:
+                return self._connection.fetch(statement, parameters)
+            except psycopg.OperationalError:
+                self._connection.reconnect(until=lambda: False)
 
     def _write_record(self, statement: str, claim: Claim, *, entry: str, output: Any) -> datetime:
         parameters = record_parameters(claim, entry=entry, output=output)
@@ -122,27 +151,28 @@ class Checkpoints:
         return self._expect(rows, claim)
 
     def _write_try(self, statement: str, claim: Claim, **columns: Any) -> None:
-        columns["error"] = Jsonb(columns["error"])
+        columns["error"] = _storable(columns["error"])
+        if "why" in columns:
+            columns["why"] = _plain(columns["why"])
         parameters = _claimed(claim) | columns
         self._expect(self._write(statement, parameters, was_written=statements.WAS_TRIED), claim)
 
     def _write(
         self, statement: str, parameters: Mapping[str, Any], *, was_written: str
-    ) -> list[tuple[Any, ...]]:
+    ) -> list[Row]:
         """Write once, whatever happens to the connection: after a loss the mark is looked for."""
+        pauses = growing_pauses()
         while True:
             try:
                 return self._connection.fetch(statement, parameters)
-            except psycopg.OperationalError:
-                self._connection.reconnect(until=lambda: False)
-            try:
-                if self._connection.fetch(was_written, parameters):
-                    return self._connection.fetch(statements.CURRENT_TRY, parameters)
-            except psycopg.OperationalError:
-                continue
+            except psycopg.OperationalError as error:
+                logger.warning("a checkpoint is written again: %s", error)
+                time.sleep(next(pauses))
+            if self._fetch_again(was_written, parameters):
+                return self._fetch_again(statements.CURRENT_TRY, parameters)
 
     @staticmethod
-    def _expect(rows: list[tuple[Any, ...]], claim: Claim) -> datetime:
+    def _expect(rows: list[Row], claim: Claim) -> datetime:
         if not rows:
             raise LostClaimError(f"{claim.instance_id}: its claim was lost, the write was refused")
         at: datetime = rows[0][0]
@@ -164,3 +194,24 @@ def _claimed(claim: Claim) -> dict[str, Any]:
         "attempt": claim.attempt,
         "started_at": claim.attempt_started_at,
     }
+
+
+def _storable(error: Any) -> Jsonb:
+    """Return an error as JSON that Postgres takes, whatever a step put into it."""
+    text = json.dumps(error, default=str)
+    return Jsonb(_without_odd_characters(json.loads(text, parse_constant=str)))
+
+
+def _without_odd_characters(value: Any) -> Any:
+    if isinstance(value, str):
+        return _plain(value)
+    if isinstance(value, list):
+        return [_without_odd_characters(item) for item in value]
+    if isinstance(value, dict):
+        return {_plain(name): _without_odd_characters(item) for name, item in value.items()}
+    return value
+
+
+def _plain(text: str) -> str:
+    """Return the text without NUL and lone surrogates, which Postgres has no place for."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()

@@ -1,11 +1,19 @@
 """Claims: the right to drive an instance, taken in one short transaction."""
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from workflows.connection import EngineConnection, Row
-from workflows.statements.claims import ANY_DUE, CLAIM, CLAIM_SUSPECT, LOCK_CLAIMS, TAKE_OVER
+from workflows.connection import EngineConnection, Fetch, Row
+from workflows.statements.claims import (
+    ANY_DUE,
+    CLAIM,
+    CLAIM_SUSPECT,
+    GIVE_BACK,
+    LOCK_CLAIMS,
+    TAKE_OVER,
+)
 
 
 @dataclass(frozen=True)
@@ -51,18 +59,22 @@ def claim_due(
     """
     if slots < 1 or not connection.fetch(ANY_DUE, {}):
         return []
-    parameters = {"drain": drain, "slots": slots}
-    taken: list[Row] = []
-    if with_suspect:
-        taken += connection.fetch_in_one_transaction(
-            [(LOCK_CLAIMS, {}), (CLAIM_SUSPECT, parameters)]
-        )[1]
-    if slots > len(taken):
-        parameters |= {"slots": slots - len(taken)}
-        taken += connection.fetch_in_one_transaction(
-            [(LOCK_CLAIMS, {}), (CLAIM, {**parameters, "seed": secrets.token_hex(4)})]
-        )[1]
-    return [Claim(drain, *row) for row in taken]
+
+    def claim(fetch: Fetch) -> list[Row]:
+        fetch(LOCK_CLAIMS, {})
+        parameters = {"drain": drain, "seed": secrets.token_hex(4)}
+        taken = fetch(CLAIM_SUSPECT, parameters | {"slots": slots}) if with_suspect else []
+        return taken + fetch(CLAIM, parameters | {"slots": slots - len(taken)})
+
+    return [Claim(drain, *row) for row in connection.in_one_transaction(claim)]
+
+
+def give_back_unheld(connection: EngineConnection, *, drain: int, held: Collection[int]) -> None:
+    """Make due again what the drain owns and does not hold.
+
+    A claim whose commit was not answered owns instances that nobody drives.
+    """
+    connection.fetch(GIVE_BACK, {"drain": drain, "held": list(held)})
 
 
 def take_over_lapsed(connection: EngineConnection) -> int:

@@ -7,19 +7,22 @@ a checkpoint; they alone bind and prepare on the server.
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
-from django.conf import settings
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
 from workflows.errors import EngineStoppedError
 
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)  # then every 2 s
+CONNECT_SECONDS = 5
+PREPARE_THRESHOLD = 2  # a statement is prepared on the server when it is run the second time
 Row = tuple[Any, ...]
+Fetch = Callable[[str, Mapping[str, Any]], list[Row]]
 Result = TypeVar("Result")
 
 _inherited_pools: list[object] = []
@@ -61,26 +64,27 @@ class EngineConnection:
         with self._lock:
             return self._guarded(lambda connection: _fetch(connection, statement, parameters))
 
-    def fetch_in_one_transaction(
-        self, statements: Sequence[tuple[str, Mapping[str, Any]]]
-    ) -> list[list[Row]]:
-        """Run the statements in one transaction; each sees what the others' locks waited for."""
+    def in_one_transaction(self, work: Callable[[Fetch], Result]) -> Result:
+        """Run the work's statements in one transaction; each sees what the others waited for.
 
-        def run(connection: psycopg.Connection[Row]) -> list[list[Row]]:
+        Args:
+            work: is given a function that runs a statement and returns its rows.
+        """
+
+        def run(connection: psycopg.Connection[Row]) -> Result:
             with connection.transaction():
-                return [_fetch(connection, *statement) for statement in statements]
+                return work(partial(_fetch, connection))
 
         with self._lock:
             return self._guarded(run)
 
     def reconnect(self, until: Callable[[], bool]) -> None:
         """Connect anew, with growing pauses, unless `until` says that it is over."""
-        for pause in _pauses():
+        for pause in growing_pauses():
             if until():
                 return
             try:
-                with self._lock:
-                    self._opened()
+                self.fetch("select 1", {})  # a dead socket shows only when it is used
             except psycopg.OperationalError:
                 time.sleep(pause)
             else:
@@ -96,21 +100,19 @@ class EngineConnection:
         connection = self._opened()
         try:
             return run(connection)
-        except psycopg.OperationalError:
-            if connection.closed or connection.broken:
-                self._drop()
-            raise
+        except psycopg.Error as error:
+            if not (connection.closed or connection.broken):
+                raise
+            # Some ways to lose a session, such as a transaction that was idle for too long, are
+            # no OperationalError for psycopg; for callers a loss is a loss.
+            self._drop()
+            raise psycopg.OperationalError(str(error)) from error
 
     def _opened(self) -> psycopg.Connection[Row]:
         if self._is_closed:
             raise EngineStoppedError(f"{self._name} was closed")
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(
-                **_parameters(),
-                autocommit=True,
-                application_name=self._name,
-                prepare_threshold=getattr(settings, "WORKFLOWS_PREPARE_THRESHOLD", 2),
-            )
+            self._connection = _connect(application_name=self._name)
         return self._connection
 
     def _drop(self) -> None:
@@ -135,18 +137,27 @@ def _fetch(
     return cursor.fetchall() if cursor.description else []
 
 
-def _parameters() -> dict[str, Any]:
+def _connect(application_name: str) -> psycopg.Connection[Row]:
+    """Connect as Django would, by the class of its pool, but outside of the pool."""
     wrapper = connections["default"]
-    wrapper.ensure_connection()  # the embedded server is started by whoever connects first
     parameters: dict[str, Any] = wrapper.get_connection_params()
-    if not wrapper.in_atomic_block:
-        wrapper.close()
     for ours in ("cursor_factory", "context", "prepare_threshold", "pool"):
         parameters.pop(ours, None)
-    return parameters
+    pool = wrapper.settings_dict["OPTIONS"].get("pool") or {}
+    connection_class: type[psycopg.Connection[Row]] = pool.get(
+        "connection_class", psycopg.Connection
+    )
+    return connection_class.connect(
+        **parameters,
+        autocommit=True,
+        application_name=application_name,
+        connect_timeout=CONNECT_SECONDS,
+        prepare_threshold=PREPARE_THRESHOLD,
+    )
 
 
-def _pauses() -> Iterator[float]:
+def growing_pauses() -> Iterator[float]:
+    """Yield the seconds to wait before each further try."""
     yield from RECONNECT_SECONDS
     while True:
         yield RECONNECT_SECONDS[-1]

@@ -43,7 +43,8 @@ class StepContext:
         key: the part after the workflow's name; for `publish` the brief_id.
         entry: the name of the graph entry, unique in its graph.
         generation: the number of the (re)start, from 1.
-        attempt: the number of this try in this generation, from 1.
+        attempt: the number of this try in this generation, from 1; lost ones count.
+        failures: failed tries before this one, since an operator last retried it.
         deadline: when the attempt is failed by the watchdog; aware, UTC.
         drain: opaque id of the drain that drives; 0 outside of one.
     """
@@ -55,3 +56,4 @@ class StepContext:
     attempt: int
     deadline: datetime
     drain: int
+    failures: int = 0

@@ -132,6 +132,14 @@ class Instance(models.Model):
                 fields=["owner"], condition=Q(owner__isnull=False), name="workflows_owned"
             ),
             models.Index(fields=["workflow", "-created_at"], name="workflows_newest"),
+            models.Index(
+                fields=["-id"],
+                condition=Q(status=Status.ERRORED) | Q(reason__in=[Reason.OPERATOR, Reason.BUDGET]),
+                name="workflows_needs_person",
+            ),
+            models.Index(
+                fields=["id"], condition=Q(reason=Reason.CODE), name="workflows_wait_for_code"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ class Process:
     """One process of one host.
 
     Attributes:
-        started: clock ticks since boot, as the kernel gives them; with the pid it is unique.
+        started: boot, pid namespace, and clock ticks since boot; with the pid it is unique.
     """
 
     host: str
@@ -22,13 +22,16 @@ class Process:
     def current(cls) -> "Process":
         """Return the calling process."""
         pid = os.getpid()
-        return cls(host=socket.gethostname(), pid=pid, started=_started(pid) or "")
+        return cls(host=socket.gethostname(), pid=pid, started=f"{_here()}/{_ticks(pid)}")
 
     def is_gone(self) -> bool:
         """Say whether it has certainly ended; of another host that is never certain."""
-        if self.host != socket.gethostname():
-            return False
-        return _started(self.pid) != self.started
+        return self.is_here() and _ticks(self.pid) != self.started.rpartition("/")[2]
+
+    def is_here(self) -> bool:
+        """Say whether its pid means something in this process's own host and namespace."""
+        here = self.started.rpartition("/")[0]
+        return self.host == socket.gethostname() and here == _here()
 
 
 def descendants_of(pid: int) -> list[int]:
@@ -56,7 +59,13 @@ def _parent(pid: int) -> int | None:
     return int(stat.rpartition(")")[2].split()[1])
 
 
-def _started(pid: int) -> str | None:
+def _here() -> str:
+    """Name this boot of this machine, and its pid namespace."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+    return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
+
+
+def _ticks(pid: int) -> str | None:
     """Return field 22 of /proc/<pid>/stat (proc(5)); None if there is no such live process."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()

@@ -25,7 +25,7 @@ from workflows.errors import (
     RetryableError,
 )
 from workflows.graphs import Plan, StepEntry, UntilEntry, load_plan
-from workflows.models import Outcome, Reason
+from workflows.models import Outcome
 from workflows.registry import get_workflow
 from workflows.statements.checkpoints import ADVANCE, COMPLETE
 
@@ -74,24 +74,30 @@ class _Run:
 def drive(claim: Claim, checkpoints: Checkpoints, watch: Watch) -> None:
     """Run entries until the instance ends, waits, or belongs to somebody else."""
     try:
-        run = _prepare(claim, checkpoints)
-        if run is None:
-            return
-        going_on = True
-        while going_on:
-            if watch.is_stopping():
-                _release(run, checkpoints, "the worker is stopping")
-                return
-            if isinstance(run.entry, UntilEntry):
-                going_on = _pass_or_sleep(run, run.entry, checkpoints)
-            else:
-                going_on = _attempt(run, run.entry, checkpoints, watch)
-            if going_on:
-                watch.finished_a_step()
+        _drive(claim, checkpoints, watch)
     except LostClaimError as lost:
         logger.warning("%s", lost)
+        checkpoints.relinquish(claim)
     except EngineStoppedError:
         logger.warning("%s: its worker ended before it did", claim.instance_id)
+    except Exception as error:
+        logger.exception("%s: its driver failed", claim.instance_id)
+        checkpoints.disown(claim, error=_described(error))
+
+
+def _drive(claim: Claim, checkpoints: Checkpoints, watch: Watch) -> None:
+    run = _prepare(claim, checkpoints)
+    going_on = run is not None
+    while run is not None and going_on:
+        if watch.is_stopping():
+            checkpoints.release(run.claim, entry=run.entry.name, why="the worker is stopping")
+            return
+        if isinstance(run.entry, UntilEntry):
+            going_on = _pass_or_sleep(run, run.entry, checkpoints)
+        else:
+            going_on = _attempt(run, run.entry, checkpoints, watch)
+        if going_on:
+            watch.finished_a_step()
 
 
 def _prepare(claim: Claim, checkpoints: Checkpoints) -> _Run | None:
@@ -99,14 +105,7 @@ def _prepare(claim: Claim, checkpoints: Checkpoints) -> _Run | None:
         try:
             plan = load_plan(claim.graph, claim.workflow)
         except ContractError as drift:
-            # Perhaps newer code can: it is left for another worker first.
-            checkpoints.release(
-                claim,
-                entry=drift.path[:60],
-                error=_described(drift),
-                reason=Reason.CODE,
-                delay=NEWER_CODE_DELAY,
-            )
+            checkpoints.leave_to_newer(claim, error=_described(drift), delay=NEWER_CODE_DELAY)
             return None
     envelope, outputs = checkpoints.inputs(claim, _entries_read_later(plan, claim.position))
     return _Run(claim=claim, plan=plan, envelope=envelope, outputs=outputs)
@@ -153,14 +152,7 @@ def _attempt(run: _Run, entry: StepEntry, checkpoints: Checkpoints, watch: Watch
     except (LostClaimError, EngineStoppedError):
         raise
     except ContractError as drift:
-        # Perhaps newer code can read it: it is left for another worker first.
-        checkpoints.release(
-            claim,
-            entry=entry.name,
-            error=_described(drift),
-            reason=Reason.CODE,
-            delay=NEWER_CODE_DELAY,
-        )
+        checkpoints.leave_to_newer(claim, error=_described(drift), delay=NEWER_CODE_DELAY)
         return False
     except Park as park:
         checkpoints.park(
@@ -195,6 +187,7 @@ def _arguments(run: _Run, entry: StepEntry, deadline: datetime) -> dict[str, Any
             attempt=run.claim.attempt,
             deadline=deadline,
             drain=run.claim.drain,
+            failures=run.claim.failures,
         )
     return arguments
 
@@ -321,23 +314,13 @@ def _fail(run: _Run, entry: StepEntry, error: Exception, checkpoints: Checkpoint
     )
 
 
-def _release(run: _Run, checkpoints: Checkpoints, why: str) -> None:
-    checkpoints.release(
-        run.claim,
-        entry=run.entry.name,
-        error={"type": "Interrupted", "message": why},
-        reason=Reason.RETRY,
-        delay=timedelta(0),
-    )
-
-
 def _described(error: Exception) -> dict[str, Any]:
     """Return what an attempt keeps of its error; the traceback is for unexpected ones."""
     described: dict[str, Any] = {
         "type": type(error).__name__,
-        "message": (str(error) or type(error).__name__).replace("\x00", ""),
+        "message": str(error) or type(error).__name__,
     }
     if not isinstance(error, RetryableError | NonRetryableError | Park | ContractError):
-        text = "".join(traceback.format_exception(error)).replace("\x00", "")
+        text = "".join(traceback.format_exception(error))
         described["traceback"] = text[-TRACEBACK_CHARACTERS_MAX:]
     return described

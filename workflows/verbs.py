@@ -31,17 +31,39 @@ def retry(instance_id: str, *, actor: str, why: str = "") -> None:
     )
 
 
-def restart(instance_id: str, *, actor: str, why: str = "", entry: str | None = None) -> None:
+@transaction.atomic
+def restart(
+    instance_id: str,
+    *,
+    actor: str,
+    why: str = "",
+    entry: str | None = None,
+    generation: int | None = None,
+) -> None:
     """Begin a new generation, whole or from an entry on, under the same envelope.
 
     Earlier records and attempts are kept; from the entry on they are superseded.
 
+    Args:
+        instance_id: the whole ID.
+        actor: who asks.
+        why: kept in the event log.
+        entry: the first entry that runs again; None for the graph's first.
+        generation: the one that the caller has seen; of two who saw the same, one restarts.
+
     Raises:
         UnknownInstanceError: no such instance.
         ContractError: the graph has no such entry.
-        VerbRefusedError: the entry was not reached yet, or somebody restarted it meanwhile.
+        VerbRefusedError: the entry was not reached yet, or somebody restarted it meanwhile;
+            nothing changed.
     """
-    instance = _get(instance_id)
+    # Locked in a statement of its own: what a running step has just recorded is seen after it.
+    instance = _get(instance_id, lock=True)
+    if generation is not None and generation != instance.generation:
+        raise VerbRefusedError(
+            f"restart: {instance_id} was restarted meanwhile, and is in generation "
+            f"{instance.generation}; nothing changed"
+        )
     position = 0
     if entry is not None:
         position = load_plan(instance.graph_id, instance.workflow).position_of(entry)
@@ -51,11 +73,9 @@ def restart(instance_id: str, *, actor: str, why: str = "", entry: str | None = 
         verb="restart",
         actor=actor,
         why=why,
-        what=f"cannot restart from {entry or 'its first entry'}: it was not reached, "
-        "or somebody else restarted it",
+        what=f"cannot restart from {entry or 'its first entry'}, which it has not reached",
         details={"from": entry},
         position=position,
-        generation=instance.generation,
     )
 
 
@@ -107,8 +127,9 @@ def _apply(
         )
 
 
-def _get(instance_id: str) -> Instance:
+def _get(instance_id: str, *, lock: bool = False) -> Instance:
+    instances = Instance.objects.select_for_update(no_key=True) if lock else Instance.objects
     try:
-        return Instance.objects.get(instance_id=instance_id)
+        return instances.get(instance_id=instance_id)
     except Instance.DoesNotExist:
         raise UnknownInstanceError(instance_id) from None

@@ -61,12 +61,16 @@ class RunningAttempts:
         return running
 
 
-def fail_overdue(attempt: RunningAttempt, checkpoints: Checkpoints) -> None:
-    """Fail an attempt under its own fence, so that its thread's late write is refused."""
+def fail_overdue(attempt: RunningAttempt, checkpoints: Checkpoints) -> bool:
+    """Fail an attempt under its own fence, so that its thread's late write is refused.
+
+    Returns:
+        False if the thread had just written itself: it is not overdue any more.
+    """
     claim = attempt.claim
     entry = load_plan(claim.graph, claim.workflow).entries[claim.position]
     if not isinstance(entry, StepEntry):
-        return
+        return False
     policy = entry.step.policy
     error = {
         "type": "TimedOut",
@@ -87,3 +91,5 @@ def fail_overdue(attempt: RunningAttempt, checkpoints: Checkpoints) -> None:
             checkpoints.give_up(claim, entry=entry.name, outcome=Outcome.TIMED_OUT, error=error)
     except LostClaimError:
         logger.info("%s: %s ended just in time", claim.instance_id, entry.name)
+        return False
+    return True

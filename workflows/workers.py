@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 from datetime import timedelta
-from types import FrameType
 from typing import Any
 
 import psycopg
@@ -41,6 +40,17 @@ class StopFlag:
         return bool(self._byte.value)
 
 
+class EitherFlag:
+    """The cluster's flag, or this worker's own."""
+
+    def __init__(self, *flags: StopFlag) -> None:
+        self._flags = flags
+
+    def is_set(self) -> bool:
+        """Whether any of them asks to stop."""
+        return any(flag.is_set() for flag in self._flags)
+
+
 stopping = StopFlag()  # made at import, which is before qcluster forks
 
 
@@ -48,14 +58,16 @@ def drain() -> None:
     """Be a worker slot for an hour, then hand over to a successor; the django-q2 task."""
     if stopping.is_set() or _is_surplus():
         return
-    signal.signal(signal.SIGTERM, _ask_to_stop)
+    mine = StopFlag()
+    signal.signal(signal.SIGTERM, lambda signum, frame: mine.set())
     try:
         budget = timedelta(seconds=settings.WORKFLOWS_DRAIN_SECONDS)
-        Drain(stopping, cluster=os.environ.get(CLUSTER_VARIABLE, "")).run(budget)
+        flag = EitherFlag(stopping, mine)
+        Drain(flag, cluster=os.environ.get(CLUSTER_VARIABLE, "")).run(budget)
     except psycopg.OperationalError as error:
         logger.warning("a drain ended because the database is away: %s", error)
         return  # qcluster tops up when it is back
-    if not stopping.is_set():
+    if not flag.is_set():
         enqueue_drain()
 
 
@@ -81,7 +93,3 @@ def _is_surplus() -> bool:
         cursor.execute(BEATING)
         mine = [row for row in cursor.fetchall() if row[1] == cluster]
     return bool(cluster) and len(mine) >= settings.Q_CLUSTER["workers"]
-
-
-def _ask_to_stop(signum: int, frame: FrameType | None) -> None:
-    stopping.set()

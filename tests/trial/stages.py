@@ -7,7 +7,7 @@ a transactional step's mark is a row.
 import os
 import signal
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.contrib.auth.models import Group
@@ -29,6 +29,8 @@ class Order(Contract):
     seconds: float = 0.0
     die_at: str = ""
     park: bool = False
+    at: datetime | None = None
+    odd_error: bool = False
 
 
 class First(Contract):
@@ -87,6 +89,8 @@ def second(order: Order, said: First, options: SecondOptions, context: StepConte
     """Fail so many times, or for good, or park."""
     times = mark(order, f"{context.key} second {context.generation}")
     _perhaps_die(order, "second")
+    if order.odd_error:
+        raise NonRetryableError("odd \x00 \ud800", data={"nul": "\x00", "nan": float("nan")})
     if order.refuse:
         raise NonRetryableError("refused as ordered", data={"order": "refuse"})
     if order.park and times == 1:

@@ -9,10 +9,10 @@ import pytest
 from django.db import connection
 
 from tests.workflows.conftest import Trial
-from workflows.claims import Claim, claim_due, take_over_lapsed
-from workflows.connection import EngineConnection
+from workflows.claims import Claim, claim_due, give_back_unheld, take_over_lapsed
+from workflows.connection import EngineConnection, Fetch, Row
 from workflows.models import Drain, Instance, Limit, Rank, Status
-from workflows.statements import drains
+from workflows.statements import claims, drains
 
 
 @pytest.fixture
@@ -159,10 +159,8 @@ def test_after_five_crashes_an_instance_ends_errored(
     assert [entry.kind for entry in instance.log.order_by("id")] == ["created", "errored"]
 
 
-@pytest.mark.parametrize("name", ["ANY_DUE", "CLAIM", "CLAIM_SUSPECT", "TAKE_OVER"])
+@pytest.mark.parametrize("name", ["ANY_DUE", "CLAIM", "CLAIM_SUSPECT", "TAKE_OVER", "GIVE_BACK"])
 def test_no_claim_scans_the_instances(name: str, trial: Trial, engine: EngineConnection) -> None:
-    from workflows.statements import claims
-
     trial.create()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -176,12 +174,61 @@ def test_no_claim_scans_the_instances(name: str, trial: Trial, engine: EngineCon
         )
         cursor.execute("analyze workflows_instance")
     statement = getattr(claims, name)
-    plan = engine.fetch_in_one_transaction(
-        [
-            ("select set_config('plan_cache_mode', 'force_generic_plan', true)", {}),
-            ("explain " + statement, {"drain": 1, "slots": 16, "seed": "s"}),
-        ]
-    )[1]
+    bound = {"drain": 1, "slots": 16, "seed": "s", "held": [1]}
 
+    def explain(fetch: Fetch) -> list[Row]:
+        fetch("select set_config('plan_cache_mode', 'force_generic_plan', true)", {})
+        return fetch("explain " + statement, bound)
+
+    plan = engine.in_one_transaction(explain)
     text = "\n".join(line for (line,) in plan)
     assert "Seq Scan on workflows_instance" not in text, text
+
+
+def test_a_claim_that_nobody_holds_is_given_back(trial: Trial, engine: EngineConnection) -> None:
+    held, lost = trial.create(key="held"), trial.create(key="lost")
+    drain = enter(engine)
+    claim(engine, drain, 5)
+
+    give_back_unheld(engine, drain=drain, held=[held.pk])
+
+    held.refresh_from_db()
+    lost.refresh_from_db()
+    assert (held.status, held.owner) == (Status.RUNNING, drain)
+    assert (lost.status, lost.owner, lost.fence) == (Status.WAITING, None, 2)
+    assert [c.instance_id for c in claim(engine, drain, 5)] == ["trial-lost"]
+
+
+def test_an_owner_whose_row_is_gone_is_taken_over(trial: Trial, engine: EngineConnection) -> None:
+    instance, drain = trial.create(), enter(engine)
+    claim(engine, drain, 1)
+    Drain.objects.all().delete()
+
+    assert take_over_lapsed(engine) == 1
+    instance.refresh_from_db()
+    assert (instance.status, instance.owner) == (Status.WAITING, None)
+
+
+def test_old_drains_are_forgotten_unless_they_still_own_something(
+    trial: Trial, engine: EngineConnection
+) -> None:
+    trial.create()
+    owner, idle = enter(engine), enter(engine)
+    claim(engine, owner, 1)
+    Drain.objects.update(lease_until="2000-01-01T00:00:00Z")
+
+    engine.fetch(drains.FORGET_OLD, {})
+
+    assert list(Drain.objects.values_list("pk", flat=True)) == [owner]
+    assert idle != owner
+
+
+def test_a_suspect_stays_one_while_it_waits(trial: Trial, engine: EngineConnection) -> None:
+    instance, drain = trial.create(), enter(engine)
+    Instance.objects.update(crashes=1, rank=Rank.SUSPECT)
+    claim(engine, drain, 1)
+
+    give_back_unheld(engine, drain=drain, held=[])
+
+    instance.refresh_from_db()
+    assert (instance.crashes, instance.rank) == (1, Rank.SUSPECT)

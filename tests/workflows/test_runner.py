@@ -2,6 +2,7 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,8 +11,14 @@ from django.db import connections
 
 from tests.trial import stages
 from tests.workflows.conftest import Trial, is_in, run_to_end, standing_drain, wait_until
+from tests.workflows.test_claims import enter
 from workflows import verbs
-from workflows.models import Attempt, Instance, Reason, Status
+from workflows.checkpoints import Checkpoints
+from workflows.claims import claim_due
+from workflows.connection import EngineConnection
+from workflows.errors import LostClaimError
+from workflows.graphs import load_plan
+from workflows.models import Attempt, Instance, Outcome, Reason, Status, StepGraph
 
 
 def error_of(row: Instance | Attempt) -> Any:
@@ -121,22 +128,18 @@ def test_a_parked_instance_holds_no_worker_until_an_operator_retries(trial: Tria
 def test_an_until_entry_waits_for_its_moment_without_a_worker(trial: Trial) -> None:
     entries: list[dict[str, Any]] = [
         *stages.ENTRIES[:2],
-        {"name": "pause", "until": "/marks_at"},
+        {"name": "pause", "until": "/at"},
         stages.ENTRIES[2],
     ]
-    instance = trial.create(entries=entries)
     moment = datetime.now(UTC) + timedelta(days=1)
-    instance.envelope.data["marks_at"] = moment.isoformat()
-    instance.envelope.save()
-    stages.Order.model_config["extra"] = "ignore"
-    stages.Order.model_rebuild(force=True)
+    instance = trial.create(entries=entries, at=moment.isoformat())
 
     with standing_drain():
         wait_until(lambda: is_in(instance, Status.WAITING))
     assert (instance.reason, instance.due_at) == (Reason.SLEEP, moment)
     assert (instance.position, instance.attempt, instance.owner) == (2, 0, None)
 
-    instance.envelope.data["marks_at"] = datetime.now(UTC).isoformat()
+    instance.envelope.data["at"] = datetime.now(UTC).isoformat()
     instance.envelope.save()
     Instance.objects.filter(pk=instance.pk).update(due_at=datetime.now(UTC))
     run_to_end(instance)
@@ -191,3 +194,74 @@ def test_a_lost_claim_rolls_the_effect_of_a_transactional_step_back(
 def _terminate(instance_id: str) -> None:
     verbs.terminate(instance_id, actor="ann")
     connections.close_all()
+
+
+def test_an_error_that_postgres_cannot_hold_is_stored_without_what_it_cannot(
+    trial: Trial,
+) -> None:
+    instance = trial.create(odd_error=True)
+
+    run_to_end(instance)
+
+    assert instance.status == Status.ERRORED
+    assert error_of(instance)["message"] == "odd  ?"
+    assert error_of(instance)["data"] == {"nul": "", "nan": "NaN"}
+    assert instance.attempts.count() == 1
+
+
+def test_what_no_driver_can_bear_ends_errored_after_five_crashes(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries: list[dict[str, Any]] = [{"name": "pause", "until": "/marks"}, *stages.ENTRIES]
+    instance = trial.create(entries=entries)
+
+    with standing_drain():
+        for crashes in range(1, 5):
+            wait_until(partial(_has_crashed, instance, crashes))
+            Instance.objects.filter(pk=instance.pk).update(due_at=datetime.now(UTC))
+        wait_until(lambda: is_in(instance, Status.ERRORED))
+
+    assert error_of(instance)["type"] == "ValueError"
+    assert list(instance.attempts.values_list("outcome", flat=True)) == ["lost"] * 5
+
+
+def _has_crashed(instance: Instance, times: int) -> bool:
+    return is_in(instance, Status.WAITING) and instance.crashes == times
+
+
+def test_a_graph_that_no_worker_knows_waits_for_newer_code_without_a_try(trial: Trial) -> None:
+    instance = trial.create()
+    StepGraph.objects.filter(pk=instance.graph_id).update(entries=[{"step": "of_tomorrow"}])
+    load_plan.cache_clear()
+
+    with standing_drain():
+        wait_until(lambda: is_in(instance, Status.WAITING))
+    assert (instance.reason, instance.due_at, instance.attempts.count()) == ("code", None, 0)
+    assert "of_tomorrow" in error_of(instance)["message"]
+
+    StepGraph.objects.filter(pk=instance.graph_id).update(entries=stages.ENTRIES)
+    load_plan.cache_clear()
+    with standing_drain():
+        wait_until(lambda: is_in(instance, Status.COMPLETE))
+
+
+def test_a_commit_that_comes_through_after_it_was_given_up_leaves_nothing_stuck(
+    trial: Trial,
+) -> None:
+    first = trial.create()
+    engine = EngineConnection("test")
+    drain = enter(engine)
+    (claimed,) = claim_due(engine, drain=drain, slots=1, with_suspect=True)
+    checkpoints = Checkpoints(engine)
+    checkpoints.advance(claimed, entry="trial_first", output={"said": "x"})
+    with pytest.raises(LostClaimError):
+        checkpoints.give_up(
+            claimed, entry="trial_first", outcome=Outcome.FAILED, error={"message": "lost"}
+        )
+
+    checkpoints.relinquish(claimed)
+    engine.close()
+
+    run_to_end(first)
+    assert first.status == Status.COMPLETE
+    assert first.crashes == 0

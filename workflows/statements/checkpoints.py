@@ -4,7 +4,8 @@ Every one returns a row if the claim still held, and none if it was lost. `fence
 and `attempt` together name the try that may write.
 """
 
-from workflows.models import Rank, Reason, Status
+from workflows.models import Outcome, Reason, Status
+from workflows.statements.claims import AFTERWARDS, CRASHES_MAX
 
 _HELD = f"""
 id = %(instance)s and fence = %(fence)s and position = %(position)s and attempt = %(attempt)s
@@ -66,7 +67,7 @@ RETRY_LATER = f"""
 with moved as (
     update workflows_instance set
         status = {Status.WAITING:d}, reason = '{Reason.RETRY}', owner = null, fence = fence + 1,
-        failures = failures + 1, error = %(error)s, rank = {Rank.WOKEN:d},
+        failures = failures + 1, error = %(error)s, rank = {AFTERWARDS},
         due_at = clock_timestamp() + %(delay)s, wake_at = clock_timestamp() + %(delay)s
     where {_HELD}
     returning id, generation, clock_timestamp() as now_at),
@@ -91,7 +92,7 @@ PARK = f"""
 with moved as (
     update workflows_instance set
         status = {Status.WAITING:d}, reason = %(reason)s, owner = null, fence = fence + 1,
-        error = %(error)s, rank = {Rank.WOKEN:d}, due_at = %(due_at)s, wake_at = %(due_at)s
+        error = %(error)s, rank = {AFTERWARDS}, due_at = %(due_at)s, wake_at = %(due_at)s
     where {_HELD}
     returning id, generation, clock_timestamp() as now_at),
 {_TRY},
@@ -104,7 +105,7 @@ SLEEP = f"""
 with moved as (
     update workflows_instance set
         status = {Status.WAITING:d}, reason = '{Reason.SLEEP}', owner = null, fence = fence + 1,
-        attempt = attempt - 1, rank = {Rank.WOKEN:d}, due_at = %(due_at)s, wake_at = %(due_at)s
+        attempt = attempt - 1, rank = {AFTERWARDS}, due_at = %(due_at)s, wake_at = %(due_at)s
     where {_HELD}
     returning id, generation, clock_timestamp() as now_at),
 {_LOG}
@@ -115,22 +116,59 @@ select now_at from moved
 RELEASE = f"""
 with moved as (
     update workflows_instance set
-        status = {Status.WAITING:d}, reason = %(reason)s, owner = null, fence = fence + 1,
-        rank = {Rank.WOKEN:d}, due_at = clock_timestamp() + %(delay)s,
-        wake_at = clock_timestamp() + %(delay)s
+        status = {Status.WAITING:d}, reason = '{Reason.RETRY}', owner = null,
+        fence = fence + 1, rank = {AFTERWARDS}, due_at = clock_timestamp(),
+        wake_at = clock_timestamp()
     where {_HELD}
     returning id, generation, clock_timestamp() as now_at),
 {_TRY}
 select now_at from moved
 """
 
-# The driver itself failed: the instance goes on elsewhere, at whatever entry it stands.
-DISOWN = f"""
+# This code cannot run the entry: newer code may, else it waits until some comes. No attempt.
+LEAVE_TO_NEWER = f"""
+with moved as (
+    update workflows_instance set
+        status = {Status.WAITING:d}, reason = '{Reason.CODE}', owner = null, fence = fence + 1,
+        error = %(error)s, rank = {AFTERWARDS}, due_at = later.at, wake_at = later.at
+    from (select case when exists (
+            select 1 from workflows_drain d where d.ended_at is null
+              and d.lease_until > clock_timestamp() and d.code_version <> %(code_version)s)
+        then clock_timestamp() + %(delay)s end as at) later
+    where {_HELD}
+    returning id, generation, clock_timestamp() as now_at),
+{_LOG}
+select now_at from moved
+"""
+
+# A write was refused: normally others have the instance, but if this claim has, it must go on.
+RELINQUISH = f"""
 update workflows_instance set
     status = {Status.WAITING:d}, reason = '{Reason.RETRY}', owner = null, fence = fence + 1,
-    rank = {Rank.WOKEN:d}, due_at = clock_timestamp() + interval '5 s',
-    wake_at = clock_timestamp() + interval '5 s'
+    rank = {AFTERWARDS}, due_at = clock_timestamp(), wake_at = clock_timestamp()
 where id = %(instance)s and fence = %(fence)s and owner = %(drain)s
+"""
+
+# The driver itself failed, for no reason that a step explains: it counts as a crash.
+DISOWN = f"""
+with moved as (
+    update workflows_instance set
+        status = case when crashes + 1 >= {CRASHES_MAX} then {Status.ERRORED:d}
+                      else {Status.WAITING:d} end,
+        reason = case when crashes + 1 >= {CRASHES_MAX} then null else '{Reason.RETRY}' end,
+        owner = null, fence = fence + 1, crashes = crashes + 1, rank = 2, error = %(error)s,
+        due_at = case when crashes + 1 < {CRASHES_MAX}
+                      then clock_timestamp() + interval '5 s' end,
+        wake_at = null,
+        finished_at = case when crashes + 1 >= {CRASHES_MAX} then clock_timestamp() end
+    where id = %(instance)s and fence = %(fence)s and owner = %(drain)s
+    returning id, generation, position, attempt, attempt_started_at, graph_id)
+insert into workflows_attempt (instance_id, generation, position, entry, number, outcome,
+    error, drain, started_at, finished_at)
+select m.id, m.generation, m.position,
+    coalesce(g.entries -> m.position::int ->> 'name', g.entries -> m.position::int ->> 'step'),
+    m.attempt, '{Outcome.LOST}', %(error)s, %(drain)s, m.attempt_started_at, clock_timestamp()
+from moved m join workflows_stepgraph g on g.id = m.graph_id
 """
 
 # What became of a checkpoint whose connection was lost: did this very try leave its mark?

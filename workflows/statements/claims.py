@@ -7,6 +7,8 @@ generic plan scan the whole table.
 from workflows.models import Outcome, Rank, Reason, Status
 
 CLAIM_LOCK = 7_305_001  # pg_advisory_xact_lock: one claim counts the limits at a time
+# A suspect stays one, whatever it waits for, until it has finished a step.
+AFTERWARDS = f"case when crashes > 0 then {Rank.SUSPECT:d} else {Rank.WOKEN:d} end"
 CRASHES_MAX = 5  # an instance that was in flight in so many dead processes ends errored
 
 # Taken in a statement before the claim, so that the claim's snapshot is younger than the lock.
@@ -114,17 +116,22 @@ picked as materialized (
 {_BEGIN}
 """
 
+GIVE_BACK = f"""
+update workflows_instance set
+    status = {Status.WAITING:d}, reason = '{Reason.RETRY}', owner = null, fence = fence + 1,
+    rank = {AFTERWARDS}, due_at = clock_timestamp(), wake_at = clock_timestamp()
+where owner = %(drain)s and not (id = any(%(held)s::bigint[]))
+"""
+
 # What a lapsed drain drove goes on elsewhere; the attempt is lost, and a crash is counted.
 TAKE_OVER = f"""
 with orphaned as materialized (
     select i.id, i.owner, i.attempt, i.attempt_started_at, i.crashes + 1 as crashes
     from workflows_instance i
-    where i.owner = any(array(
-        select d.id from workflows_drain d
-        where d.id = any(array(select distinct o.owner from workflows_instance o
-                               where o.owner is not null))
-          and (d.ended_at is not null or d.lease_until < clock_timestamp())))
-    order by i.id limit 500 for no key update skip locked),
+    where i.owner is not null and not exists (
+        select 1 from workflows_drain d
+        where d.id = i.owner and d.ended_at is null and d.lease_until >= clock_timestamp())
+    order by i.id limit 500 for no key update of i skip locked),
 taken as (
     update workflows_instance i set
         status = case when o.crashes >= {CRASHES_MAX} then {Status.ERRORED:d}

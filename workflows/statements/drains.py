@@ -41,6 +41,14 @@ returning id
 """
 
 FORGET_OLD = """
-delete from workflows_drain where ended_at < clock_timestamp() - interval '7 days'
-   or lease_until < clock_timestamp() - interval '7 days'
+delete from workflows_drain d
+where (ended_at < clock_timestamp() - interval '7 days'
+       or lease_until < clock_timestamp() - interval '7 days')
+  and not exists (select 1 from workflows_instance where owner = d.id)
+"""
+
+# Newer code has come: it may be able to run what this one's forerunners could not.
+WAKE_FOR_CODE = """
+update workflows_instance set due_at = clock_timestamp(), wake_at = clock_timestamp()
+where reason = 'code' and due_at is null
 """

@@ -38,8 +38,7 @@ with moved as (
         generation = generation + 1, position = %(position)s, attempt = 0, failures = 0,
         crashes = 0, error = null, owner = null, attempt_started_at = null,
         rank = {Rank.WOKEN:d}, due_at = clock_timestamp(), wake_at = null, finished_at = null
-    where instance_id = %(instance_id)s and pruned_at is null and generation = %(generation)s
-      and position >= %(position)s
+    where instance_id = %(instance_id)s and pruned_at is null and position >= %(position)s
     returning id, generation),
 superseded as (
     update workflows_steprecord r set superseded = true from moved

@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 from types import FrameType
 from typing import Any
@@ -71,9 +72,9 @@ class ClusterKeeper:
             enqueue_drain()
         connections.close_all()  # nothing of this process's is shared with the children
         cluster = Cluster()
-        cluster.start()
-        signal.signal(signal.SIGTERM, _stop)  # Cluster() sets handlers of its own
+        signal.signal(signal.SIGTERM, _stop)  # Cluster() has set handlers of its own
         signal.signal(signal.SIGINT, _stop)
+        cluster.start()
         self._topped_up_at = self._whole_at = time.monotonic()
         return cluster
 
@@ -134,17 +135,21 @@ class ClusterKeeper:
 
     def _kill(self) -> None:
         """End the sentinel and everything under it; orphans are found by their drain's row."""
+        sentinel = self._cluster.sentinel
+        _kill_all([*descendants_of(sentinel.pid), sentinel.pid])
+        sentinel.join()
+        try:
+            _kill_all(self._orphans())
+        except DatabaseError as error:
+            logger.warning("workers whose sentinel died may be left: %s", error)
+
+    def _orphans(self) -> list[int]:
+        """Return the pids of this host's workers that still hold a drain of this cluster."""
         with connection.cursor() as cursor:
             cursor.execute(BEATING)
             rows = [row for row in cursor.fetchall() if row[1] == self._name]
-        drains = [process for row in rows if not (process := Process(*row[2:])).is_gone()]
-        family = [*descendants_of(self._cluster.sentinel.pid), self._cluster.sentinel.pid]
-        for pid in {*family, *(process.pid for process in drains)}:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        self._cluster.sentinel.join()
+        holders = [Process(*row[2:]) for row in rows]
+        return [holder.pid for holder in holders if holder.is_here() and not holder.is_gone()]
 
 
 @every(timedelta(hours=1))
@@ -152,6 +157,14 @@ def forget_old_drains() -> None:
     """Delete the rows of drains that ended a week ago."""
     with connection.cursor() as cursor:
         cursor.execute(FORGET_OLD)
+
+
+def _kill_all(pids: Iterable[int]) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
