@@ -25,8 +25,9 @@ def describe_submission(submission: Submission, *, base: str) -> dict[str, Any]:
         answer |= {"detail": "already queued", "changed": submission.changed}
     if answer["status"] == Status.ERRORED.label:
         answer["next"] = (
-            f"{answer['instance_id']} is errored: an operator must retry it in the admin, and its"
-            " finished steps are kept. No new brief_id helps."
+            f"{answer['instance_id']} is errored: an operator must retry it in the admin; its"
+            " finished steps are kept. Do not send the same text under a new brief_id, which could"
+            " publish it twice; a brief with other sources is another brief."
         )
     elif answer["status"] not in _ENDED:
         answer |= _budget_note()
@@ -42,6 +43,7 @@ def _budget_note() -> dict[str, Any]:
         "budget": budget,
         "next": (
             "The money for today is spent: the brief is kept, and its paid steps wait until"
-            f" {budget['resets_at']} or until the cap is raised. Nothing needs to be sent again."
+            f" {budget['resets_at']} or until an operator raises the cap and retries it."
+            " Nothing needs to be sent again."
         ),
     }

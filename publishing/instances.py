@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import BigIntegerField, Case, F, Sum, When
-from django.db.models.functions import Coalesce
 from django.urls import reverse
 
-from publishing.models import Article, Brief, Call
+from publishing.ledger.costs import costs_by_entry
+from publishing.models import Article, Brief
 from workflows.models import Attempt, Instance, Outcome, Status, StepRecord
 
 _UNCOUNTED = [Outcome.INTERRUPTED, Outcome.PARKED]
@@ -81,24 +80,13 @@ def _read_run(instance: Instance, brief_id: str) -> _Run:
         instance=instance,
         records={record.entry: record for record in instance.records.filter(superseded=False)},
         tries=_count_tries(instance),
-        costs=_sum_costs(brief_id),
+        costs=costs_by_entry(brief_id),
     )
 
 
 def _count_tries(instance: Instance) -> Counter[tuple[int, int]]:
     counted = Attempt.objects.filter(instance=instance).exclude(outcome__in=_UNCOUNTED)
     return Counter(counted.values_list("generation", "position"))
-
-
-def _sum_costs(brief_id: str) -> dict[str, int]:
-    cost = Case(
-        When(state=Call.State.SETTLED, then=Coalesce("cost_micros", 0)),
-        When(state=Call.State.UNKNOWN, then=Coalesce("cost_micros", F("held_micros"))),
-        default=0,
-        output_field=BigIntegerField(),
-    )
-    sums = Call.objects.filter(brief_id=brief_id).values("entry").annotate(cost=Sum(cost))
-    return {row["entry"]: int(row["cost"]) for row in sums}
 
 
 def _steps(run: _Run) -> Iterator[dict[str, Any]]:

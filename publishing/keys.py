@@ -11,6 +11,7 @@ import secrets
 import string
 from datetime import datetime, timedelta
 
+from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -25,11 +26,32 @@ class UnknownKeyError(Exception):
     """The key was never made, or it was revoked; which of the two is not told."""
 
 
-def make_key(routine: Routine) -> str:
-    """Give the routine another key and return it; it cannot be shown again."""
-    prefix = "pw_" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
+class KeyMadeError(Exception):
+    """A key with this prefix was made before; prefixes are never given twice."""
+
+
+def draw_prefix() -> str:
+    """Return a prefix for a key that is still to be made."""
+    return "pw_" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
+
+
+def make_key(routine: Routine, *, prefix: str | None = None) -> str:
+    """Give the routine another key and return it; it cannot be shown again.
+
+    Args:
+        routine: who will use it.
+        prefix: one that was drawn before, so that of two who ask with it one gets a key.
+
+    Raises:
+        KeyMadeError: there is a key with this prefix; nothing was made.
+    """
+    prefix = prefix or draw_prefix()
     key = f"{prefix}_{secrets.token_urlsafe(32)}"
-    RoutineKey.objects.create(routine=routine, prefix=prefix, digest=_digest(key))
+    try:
+        with transaction.atomic():
+            RoutineKey.objects.create(routine=routine, prefix=prefix, digest=_digest(key))
+    except IntegrityError as error:
+        raise KeyMadeError(f"{prefix}… was made before; nothing was made now") from error
     return key
 
 

@@ -82,7 +82,8 @@ class Brief(models.Model):
 class Text(models.Model):
     """Who holds a text: one row for each payload without brief_id, lane, slug, publish_at.
 
-    The holder keeps it until its instance is terminated or errored.
+    The holder keeps it while its article is live or its instance may still publish; see
+    `publishing.texts.hold_text`.
     """
 
     digest = models.CharField(max_length=64, unique=True)
@@ -233,8 +234,8 @@ class Chunk(models.Model):
 class Cap(models.Model):
     """The most that may be spent in one bucket of a scope; edited in the admin.
 
-    Scopes: `call`, `step`, `brief`, `lane-day`, `day`. A row without a name is the scope's
-    default; `lane-day` rows may name a lane.
+    Scopes: `brief` bounds each brief, `day` everything between two midnights in UTC. `name` is
+    empty: a scope has one cap.
     """
 
     scope = models.CharField(max_length=10)

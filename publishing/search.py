@@ -1,6 +1,7 @@
 """Search over live articles: full text and nearness of embeddings, fused by their ranks."""
 
 import re
+import string
 from dataclasses import dataclass
 
 from django.db import connection
@@ -17,6 +18,9 @@ _FUSION = 60  # k of reciprocal rank fusion: Cormack, Clarke and Büttcher, SIGI
 
 # A phrase in quotes or a word left out is meant to the letter: what is merely near is no answer.
 _TO_THE_LETTER = re.compile(r'"|(?:^|\s)-\S')
+# A "phrase" or a word, with the one minus before it that leaves it out.
+_TERM = re.compile(r'((?:(?<!\S)-(?!-))?)(?:"([^"]*)"|([^\s"]+))')
+_OPERATORS = re.compile(r"[!&|()]")  # of tsquery; here they only part words
 _NONE_IS_NEAR = -1.0  # a cosine distance is at least 0
 
 # The marks around a found word are control characters, for ts_headline escapes nothing.
@@ -97,12 +101,32 @@ def search(query: str) -> list[Found]:
     article that is only near in spelling is found too, unless the query has quotes or a minus.
     Whatever was typed, nothing is raised.
     """
-    words = _CONTROL.sub(" ", query)[:QUERY_LENGTH].strip()
+    words = _tidy(query)
     if not words:
         return []
     ranked = _ranked(words)
     articles = Article.objects.select_related("lane", "revision").in_bulk(list(ranked))
     return [Found(articles[pk], snippet) for pk, snippet in ranked.items() if pk in articles]
+
+
+def _tidy(query: str) -> str:
+    """Reduce what was typed to words, phrases and single minuses before them.
+
+    `websearch_to_tsquery` raises where more than 32 operators stand in a row.
+    """
+    plain = _CONTROL.sub(" ", query[:QUERY_LENGTH]).encode(errors="ignore").decode()
+    terms = []
+    for minus, phrase, word in _TERM.findall(_OPERATORS.sub(" ", plain)):
+        words = _words(phrase or word)
+        if words:
+            terms.append(f'{minus}"{words}"' if phrase else f"{minus}{words}")
+    return " ".join(terms)
+
+
+def _words(text: str) -> str:
+    """Return the words without the punctuation around them."""
+    words = (word.strip(string.punctuation) for word in text.split())
+    return " ".join(word for word in words if any(map(str.isalnum, word)))
 
 
 def _ranked(words: str) -> dict[int, SafeString]:

@@ -42,10 +42,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "publishing.api.hosts.BadHostMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "publishing.site.nul.RefuseNul",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -212,10 +214,21 @@ USE_I18N = True
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "line": {
+            "()": "publishing.logs.LineFormatter",
+            "roots": {f"{BASE_DIR}": "", f"{DATA_DIR}": "DATA_DIR/"},
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
+        "trafilatura": {"level": "ERROR"},  # each page that has no article, as a warning
+        # Django's own handlers print stacks, and mail them; gunicorn's has its own format.
+        "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "django.request": {"handlers": ["console"], "propagate": False},
+        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "gunicorn.error": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "workflows": {"level": "INFO"},
         "publishing": {"level": "INFO"},
     },

@@ -7,7 +7,6 @@ say how many were and what to install; with CI=true in the environment the run t
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
@@ -53,19 +52,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> Iterator[None]:
-    """Say last what was left out, and what to install."""
-    yield
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say last what was left out, and what to install; end the Postgres that this run started."""
     for part, count in config.stash[LEFT_OUT].items():
-        remedy = PARTS[part][1]
-        terminalreporter.write_line(f"{count} tests left out: no {part}. Remedy: {remedy}")
-
-
-def pytest_unconfigure() -> None:
-    """End the embedded Postgres, if this run started it."""
+        print(f"{count} tests left out: no {part}. Remedy: {PARTS[part][1]}")  # noqa: T201
     if settings.DATABASES["default"]["ENGINE"] == "publishing.embedded_postgres":
         stop_if_started_here(settings.DATA_DIR)
 

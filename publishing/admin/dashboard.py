@@ -9,7 +9,7 @@ from django.db.models import Count, Q, Sum
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
-from publishing.admin.costs import COST
+from publishing.ledger.costs import COST
 from publishing.models import Call, Cap
 from workflows.models import Drain, Instance, Reason, Status
 

@@ -14,8 +14,9 @@ from django.utils.safestring import SafeString
 from publishing.admin.base import ReadOnlyAdmin
 from publishing.admin.downloads import shown
 from publishing.admin.marks import lane_mark, moment, shape_mark, status_mark
-from publishing.admin.withdrawal import put_back, withdraw
+from publishing.admin.verbs import WhyForm
 from publishing.models import Article, Brief
+from publishing.withdrawal import put_back, withdraw
 
 
 @admin.register(Brief)
@@ -118,9 +119,12 @@ class ArticleAdmin(ReadOnlyAdmin[Article]):
         self, request: HttpRequest, queryset: QuerySet[Article]
     ) -> TemplateResponse | None:
         """Confirm, then take them off the site."""
-        if "confirmed" not in request.POST:
-            return self._confirm(request, queryset, "withdraw_selected", "Withdraw")
-        self._report(request, "withdrawn: their pages answer 410", withdraw(_keys(queryset)))
+        form = _why_form(request)
+        if not form.is_valid():
+            return self._confirm(request, queryset, "withdraw_selected", "Withdraw", form)
+        actor, why = request.user.get_username(), form.cleaned_data["why"]
+        number = withdraw(_keys(queryset), actor=actor, why=why)
+        self._report(request, "withdrawn: their pages answer 410", number)
         return None
 
     @admin.action(description="Put back", permissions=["withdraw"])
@@ -128,9 +132,14 @@ class ArticleAdmin(ReadOnlyAdmin[Article]):
         self, request: HttpRequest, queryset: QuerySet[Article]
     ) -> TemplateResponse | None:
         """Confirm, then make them live again."""
-        if "confirmed" not in request.POST:
-            return self._confirm(request, queryset, "put_back_selected", "Put back")
-        self._report(request, "live again", put_back(_keys(queryset)))
+        form = _why_form(request)
+        if not form.is_valid():
+            return self._confirm(request, queryset, "put_back_selected", "Put back", form)
+        actor, why = request.user.get_username(), form.cleaned_data["why"]
+        number, refused = put_back(_keys(queryset), actor=actor, why=why)
+        self._report(request, "live again", number)
+        for problem in refused:
+            self.message_user(request, f"Left as it was: {problem}.", messages.ERROR)
         return None
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
@@ -188,7 +197,12 @@ class ArticleAdmin(ReadOnlyAdmin[Article]):
         return moment(obj.published_at)
 
     def _confirm(
-        self, request: HttpRequest, queryset: QuerySet[Article], action: str, title: str
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Article],
+        action: str,
+        title: str,
+        form: WhyForm,
     ) -> TemplateResponse:
         old = Article.Status.LIVE if title == "Withdraw" else Article.Status.WITHDRAWN
         chosen = list(queryset)
@@ -202,6 +216,7 @@ class ArticleAdmin(ReadOnlyAdmin[Article]):
             "applying": [article for article in chosen if article.status == old],
             "left": [article for article in chosen if article.status != old],
             "old": old,
+            "form": form,
         }
         return TemplateResponse(request, "admin/publishing/article/confirm.html", context)
 
@@ -209,6 +224,10 @@ class ArticleAdmin(ReadOnlyAdmin[Article]):
         level = messages.SUCCESS if number else messages.WARNING
         noun = "article is" if number == 1 else "articles are"
         self.message_user(request, f"{number} {noun} {what}.", level)
+
+
+def _why_form(request: HttpRequest) -> WhyForm:
+    return WhyForm(request.POST if "confirmed" in request.POST else None)
 
 
 def _keys(queryset: QuerySet[Article]) -> list[int]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 
-from publishing.admin.costs import costs_by_entry
 from publishing.admin.marks import status_words
+from publishing.ledger.costs import costs_by_entry
 from workflows.models import Envelope, Instance
 
 SHOWN_CHARACTERS = 20_000

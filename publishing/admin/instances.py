@@ -29,10 +29,10 @@ from django.utils.safestring import SafeString
 from publishing.admin import downloads, verbs
 from publishing.admin.base import ReadOnlyAdmin
 from publishing.admin.bulk import BulkVerbs
-from publishing.admin.costs import cost_of_brief
 from publishing.admin.filters import LaneFilter, ReasonFilter, StatusFilter, WorkflowFilter
 from publishing.admin.marks import lane_mark, moment, money, status_mark, status_words
 from publishing.admin.timeline import read_timeline
+from publishing.ledger.costs import cost_of_brief
 from workflows.errors import VerbRefusedError
 from workflows.models import Attempt, Instance, Status
 

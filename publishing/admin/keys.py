@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -13,8 +14,11 @@ from django.views.decorators.debug import sensitive_variables
 
 from publishing.admin.base import HouseAdmin, ReadOnlyAdmin
 from publishing.admin.marks import moment
-from publishing.keys import make_key, revoke_key
+from publishing.keys import KeyMadeError, draw_prefix, make_key, revoke_key
 from publishing.models import Routine, RoutineKey
+
+_FORM_SALT = "publishing.make-key"
+_FORM_LASTS_SECONDS = 86_400
 
 
 @admin.register(Routine)
@@ -43,19 +47,32 @@ class RoutineAdmin(HouseAdmin[Routine]):
 
     @sensitive_variables("key")
     def make_key_view(self, request: HttpRequest, routine: int) -> HttpResponseBase:
-        """Make a key on POST and show it, this once."""
+        """Make a key on POST and show it, this once; a form makes one key, however often sent."""
         if not request.user.has_perm("publishing.add_routinekey"):
             raise PermissionDenied
         row = Routine.objects.filter(pk=routine).first()
         if row is None:
             raise Http404(f"no routine is {routine}")
+        key = None
+        if request.method == "POST":
+            try:
+                key = make_key(row, prefix=_drawn(request.POST.get("form", ""), row))
+            except (KeyMadeError, signing.BadSignature):
+                messages.warning(
+                    request,
+                    "No key was made: that form was used before, or is too old. "
+                    "A key that was lost is revoked here, and another is made.",
+                )
+                page = reverse("admin:publishing_routine_change", args=[row.pk])
+                return HttpResponseRedirect(page)
         context = {
             **self.admin_site.each_context(request),
             "title": f"A key for {row}",
             "opts": self.opts,
             "routine": row,
             "lanes": row.lanes.all(),
-            "key": make_key(row) if request.method == "POST" else None,
+            "key": key,
+            "form": signing.dumps([row.pk, draw_prefix()], salt=_FORM_SALT),
             "address": request.build_absolute_uri("/api/admin/publish"),
         }
         response = TemplateResponse(request, "admin/publishing/routine/key.html", context)
@@ -156,3 +173,11 @@ class RoutineKeyAdmin(ReadOnlyAdmin[RoutineKey]):
     def used(self, obj: RoutineKey) -> SafeString:
         """Return when it was last used."""
         return moment(obj.last_used_at)
+
+
+def _drawn(form: str, routine: Routine) -> str:
+    """Return the prefix that the form was given; the unique prefix makes the form work once."""
+    pk, prefix = signing.loads(form, salt=_FORM_SALT, max_age=_FORM_LASTS_SECONDS)
+    if pk != routine.pk:
+        raise signing.BadSignature(f"the form is of routine {pk}")
+    return str(prefix)

@@ -1,6 +1,7 @@
 """Small marks of the admin's pages: status, lane, money, time. Never an inline style."""
 
-from datetime import datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 from django.utils.html import format_html
@@ -36,6 +37,7 @@ _WAITS = {
     Reason.CODE: "for newer code",
     Reason.OPERATOR: "for an operator",
 }
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -113,18 +115,29 @@ def moment(at: datetime | None, *, now: datetime | None = None) -> SafeString:
     if at is None:
         return SafeString("–")
     away = (now or timezone.now()) - at
-    words = f"{_rough(away)} ago" if away >= timedelta(0) else f"in {_rough(-away)}"
-    exact = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    words = f"{rough_words(away)} ago" if away >= timedelta(0) else f"in {rough_words(-away)}"
+    exact = exact_words(at)
     return format_html(
         '<time datetime="{}" title="{}">{}<span class="for-readers"> ({})</span></time>',
-        at.isoformat(),
+        at.isoformat(timespec="seconds"),  # HTML takes three digits after the second, not six
         exact,
         "now" if abs(away) < timedelta(seconds=1) else words,
         exact,
     )
 
 
-def _rough(span: timedelta) -> str:
+def exact_words(at: datetime) -> str:
+    """Return a moment to the second: `2026-11-23 15:44:45 UTC`."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def plain_dates(text: str) -> str:
+    """Return a line of the log with its ISO 8601 moments written as everywhere else."""
+    return _ISO.sub(lambda found: exact_words(datetime.fromisoformat(found[0])), text)
+
+
+def rough_words(span: timedelta) -> str:
+    """Return a duration in its largest unit alone: `2 h`; never less than a second."""
     seconds = int(span.total_seconds())
     for size, unit in _UNITS:
         if seconds >= size:

@@ -12,16 +12,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from publishing.admin.base import HouseAdmin, ReadOnlyAdmin
-from publishing.admin.costs import COST
 from publishing.admin.downloads import shown
 from publishing.admin.marks import moment, money
+from publishing.ledger.costs import COST
 from publishing.models import Call, Cap
 
 SCOPES = (
-    ("call", "one call"),
-    ("step", "one step of a brief"),
     ("brief", "one brief"),
-    ("lane-day", "a lane, a day (UTC)"),
     ("day", "everything, a day (UTC)"),
 )
 MICROS = 1_000_000
@@ -105,8 +102,7 @@ class CapForm(_CapModelForm):
 
     class Meta:
         model = Cap
-        fields = ("scope", "name")
-        help_texts = {"name": "A lane's name, for a lane's day alone; empty for the default."}
+        fields = ("scope",)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -116,8 +112,9 @@ class CapForm(_CapModelForm):
     def clean(self) -> dict[str, Any]:
         """Write the dollars to the row as micro-dollars."""
         cleaned = super().clean() or {}
-        if cleaned.get("name") and cleaned.get("scope") != "lane-day":
-            self.add_error("name", "Only the cap of a lane's day has a name.")
+        scope = cleaned.get("scope")
+        if Cap.objects.filter(scope=scope, name="").exclude(pk=self.instance.pk).exists():
+            self.add_error("scope", "There is a cap of this scope already; change that one.")
         if "dollars" in cleaned:
             self.instance.cap_micros = int(cleaned["dollars"] * MICROS)
         return cleaned
@@ -128,8 +125,8 @@ class CapAdmin(HouseAdmin[Cap]):
     """Limits on spending; each holds before the call."""
 
     form = CapForm
-    list_display = ("limits", "name", "most")
-    ordering = ("scope", "name")
+    list_display = ("limits", "most")
+    ordering = ("scope",)
 
     @admin.display(description="limits", ordering="scope")
     def limits(self, obj: Cap) -> str:

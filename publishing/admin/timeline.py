@@ -8,16 +8,14 @@ from typing import Any
 
 from django.utils import timezone
 
-from publishing.admin.costs import costs_by_entry
+from publishing.admin.axis import Axis, Break, Span, Tick
 from publishing.admin.marks import span_words
+from publishing.ledger.costs import costs_by_entry
 from workflows.models import Attempt, Instance, LogEntry, Status, StepRecord
 
-_TICKS_MOST = 6
-_TICK_SECONDS = (
-    0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600,
-    7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000, 31536000,
-)  # fmt: skip
 _PAUSE_SECONDS = 0.002  # a shorter gap between two tries is only the engine's own time
+_ENDS = {"errored", "terminated", "terminate", "complete"}  # kinds of the event log
+_GOES_ON = {"retry", "restart"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,28 @@ class Try:
     def kind(self) -> str:
         """Return the word that its colour is kept under."""
         return "superseded" if self.superseded else self.outcome.replace(" ", "-")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Tries in a row that said the same, as one."""
+
+    tries: list[Try]
+
+    @property
+    def first(self) -> Try:
+        """The one that began it."""
+        return self.tries[0]
+
+    @property
+    def last(self) -> Try:
+        """The one whose data and traceback are shown."""
+        return self.tries[-1]
+
+    @property
+    def took(self) -> timedelta:
+        """How long they ran together."""
+        return sum((t.took for t in self.tries), timedelta())
 
 
 @dataclass(frozen=True)
@@ -73,17 +93,20 @@ class Row:
         return sum((t.took for t in self.tries), timedelta()) if self.tries else None
 
     @property
+    def folds(self) -> list[Fold]:
+        """The tries, with equal failures one after another folded into one."""
+        folds: list[Fold] = []
+        for one in self.tries:
+            if folds and one.error and _said(one) == _said(folds[-1].last):
+                folds[-1].tries.append(one)
+            else:
+                folds.append(Fold([one]))
+        return folds
+
+    @property
     def error(self) -> dict[str, Any] | None:
         """What the last try failed of, if nothing finished since."""
         return self.tries[-1].error if self.tries and not self.has_output else None
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A mark of the time axis."""
-
-    left: str
-    label: str
 
 
 @dataclass(frozen=True)
@@ -92,6 +115,7 @@ class Timeline:
 
     rows: list[Row]
     ticks: list[Tick]
+    breaks: list[Break]
     log: list[LogEntry]
     lasted: timedelta
 
@@ -128,13 +152,18 @@ def read_timeline(instance: Instance, *, now: datetime | None = None) -> Timelin
             row = rows[record.position]
             row.output, row.has_output, row.state = record.output, True, Status.COMPLETE.label
     end = max(instance.finished_at or now, instance.created_at + timedelta(milliseconds=1))
-    scale = _Scale(instance.created_at, end)
-    for row, bar in _bars(rows, instance, scale, now):
+    log = list(instance.log.order_by("id"))
+    ended = list(_ended(log))
+    # Where it went on begins a gap of its own: the wait after an end is not part of the end.
+    busy = [(t.started_at, t.ended_at) for row in rows for t in row.tries]
+    axis = Axis(instance.created_at, end, busy=[*busy, *((stop, stop) for _, stop in ended)])
+    for row, bar in _bars(rows, instance, axis, ended=ended, now=now):
         row.bars.append(bar)
     return Timeline(
         rows=rows,
-        ticks=list(scale.ticks()),
-        log=list(instance.log.order_by("id")),
+        ticks=axis.ticks(),
+        breaks=axis.breaks(),
+        log=log,
         lasted=end - instance.created_at,
     )
 
@@ -189,45 +218,46 @@ def _fill_tries(
         row.tries = sorted(found[row.position], key=lambda t: (t.started_at, t.number))
 
 
-@dataclass(frozen=True)
-class _Scale:
-    begin: datetime
-    end: datetime
+def _said(one: Try) -> tuple[Any, ...]:
+    error = one.error or {}
+    return one.generation, one.outcome, one.superseded, error.get("type"), error.get("message")
 
-    def bar(self, kind: str, start: datetime, stop: datetime, label: str) -> Bar:
-        left, right = self._share(start), self._share(stop)
-        return Bar(kind, f"{left:.3f}%", f"{max(right - left, 0.25):.3f}%", label)
 
-    def ticks(self) -> Iterator[Tick]:
-        seconds = (self.end - self.begin).total_seconds()
-        step = next((s for s in _TICK_SECONDS if seconds / s <= _TICKS_MOST), seconds)
-        for number in range(int(seconds / step) + 1):
-            label = span_words(timedelta(seconds=number * step)) if number else "0"
-            yield Tick(f"{100 * number * step / seconds:.3f}%", label.replace(".0 s", " s"))
-
-    def _share(self, at: datetime) -> float:
-        share = 100 * ((at - self.begin) / (self.end - self.begin))
-        return min(max(share, 0.0), 99.75)
+def _ended(log: list[LogEntry]) -> Iterator[Span]:
+    """Yield the spans between an end and the verb that set the instance going again."""
+    ended_at: datetime | None = None
+    for line in log:
+        if line.kind in _ENDS:
+            ended_at = line.at
+        elif line.kind in _GOES_ON and ended_at is not None:
+            yield ended_at, line.at
+            ended_at = None
 
 
 def _bars(
-    rows: list[Row], instance: Instance, scale: _Scale, now: datetime
+    rows: list[Row], instance: Instance, axis: Axis, *, ended: list[Span], now: datetime
 ) -> Iterator[tuple[Row, Bar]]:
-    """Yield a bar for each try, and one for the wait before it."""
+    """Yield a bar for each try, and one for the wait before it; an ended instance waits not."""
     tries = sorted(
         ((t, row) for row in rows for t in row.tries), key=lambda pair: pair[0].started_at
     )
     free_since = instance.created_at
     for one, row in tries:
-        if (one.started_at - free_since).total_seconds() > _PAUSE_SECONDS:
-            yield row, _wait(scale, free_since, one.started_at)
+        since = _waits_since(free_since, one.started_at, ended)
+        if (one.started_at - since).total_seconds() > _PAUSE_SECONDS:
+            yield row, _wait(axis, since, one.started_at)
         label = f"{one.outcome}, attempt {one.number}, {span_words(one.took)}"
-        yield row, scale.bar(one.kind, one.started_at, one.ended_at, label)
+        yield row, Bar(one.kind, *axis.place(one.started_at, one.ended_at), label)
         free_since = max(free_since, one.ended_at)
     is_open = instance.status in (Status.QUEUED, Status.WAITING, Status.PAUSED)
     if is_open and instance.position < len(rows):
-        yield rows[instance.position], _wait(scale, free_since, now)
+        yield rows[instance.position], _wait(axis, _waits_since(free_since, now, ended), now)
 
 
-def _wait(scale: _Scale, start: datetime, stop: datetime) -> Bar:
-    return scale.bar("waiting", start, stop, f"waiting, {span_words(stop - start)}")
+def _waits_since(free_since: datetime, until: datetime, ended: list[Span]) -> datetime:
+    """Return when the wait began: after the last verb, if the instance had ended between."""
+    return max([free_since, *(stop for _, stop in ended if free_since < stop <= until)])
+
+
+def _wait(axis: Axis, start: datetime, stop: datetime) -> Bar:
+    return Bar("waiting", *axis.place(start, stop), f"waiting, {span_words(stop - start)}")

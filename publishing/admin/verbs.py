@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
-from django.db import transaction
 from django.utils import timezone
 
 from publishing.admin.marks import money
@@ -100,19 +99,19 @@ def do_terminate(instance: Instance, *, actor: str, form: forms.Form) -> str:
     return f"Terminated: {instance.instance_id}. Nothing more of it runs or is paid."
 
 
-@transaction.atomic
 def do_restart(instance: Instance, *, actor: str, form: forms.Form) -> str:
     """Restart what the operator saw: a second click meets another generation and is refused."""
     seen = form.cleaned_data["generation"]
-    row = Instance.objects.select_for_update(no_key=True).get(pk=instance.pk)
-    if row.generation != seen:
-        raise VerbRefusedError(
-            f"restart: {row.instance_id} was restarted meanwhile; nothing changed"
-        )
     entry = form.cleaned_data["entry"] or None
-    restart(str(row.instance_id), actor=actor, why=form.cleaned_data["why"], entry=entry)
-    begin = entry or entry_name(row.graph.entries[0])
-    return f"Now {row.instance_id} begins again at {begin}, as generation {seen + 1}."
+    restart(
+        str(instance.instance_id),
+        actor=actor,
+        why=form.cleaned_data["why"],
+        entry=entry,
+        generation=seen,
+    )
+    begin = entry or entry_name(instance.graph.entries[0])
+    return f"Now {instance.instance_id} begins again at {begin}, as generation {seen + 1}."
 
 
 def do_many(

@@ -3,6 +3,7 @@
 import json
 from typing import IO, Any, NoReturn
 
+from django.http import HttpRequest
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -15,6 +16,10 @@ BODY_BYTES_MAX = 1024 * 1024
 READ_OFF_BYTES_MAX = 8 * 1024 * 1024  # of a body that is refused, so that clients see the answer
 DEPTH_MAX = 32  # a brief has 3 levels
 _PIECE_BYTES = 64 * 1024
+
+
+class BrokenBodyError(Exception):
+    """The body could not be read to its end: the client has gone, or what it sent is malformed."""
 
 
 class BriefParser(BaseParser):
@@ -62,14 +67,14 @@ def read_payload(request: Request) -> Any:
     return parser.parse(stream, request.content_type, request.parser_context)
 
 
-def read_off(request: Request) -> None:
+def read_off(request: HttpRequest | Request) -> None:
     """Read what is left of the body, within bounds: unread bytes reset the connection."""
     stream, left = _stream(request), READ_OFF_BYTES_MAX
     try:
-        while stream is not None and left > 0 and (piece := stream.read(min(left, _PIECE_BYTES))):
+        while stream is not None and left > 0 and (piece := _read_piece(stream, left)):
             left -= len(piece)
-    except OSError:
-        return  # the client has gone, and nobody waits for the answer
+    except BrokenBodyError:
+        return  # there is nothing more to be had
 
 
 def read_json(body: bytes) -> Any:
@@ -97,7 +102,7 @@ def read_json(body: bytes) -> Any:
     return value
 
 
-def _stream(request: Request) -> Any:
+def _stream(request: HttpRequest | Request) -> Any:
     """Return what to read the body from, or None where its end could not be found."""
     environ = getattr(request, "environ", {})  # absent under ASGI, whose stream knows its end
     if environ.get("HTTP_TRANSFER_ENCODING"):
@@ -110,16 +115,25 @@ def _read_limited(stream: IO[Any]) -> bytes:
     pieces: list[bytes] = []
     left = BODY_BYTES_MAX + 1
     try:
-        while left > 0 and (piece := stream.read(min(left, _PIECE_BYTES))):
+        while left > 0 and (piece := _read_piece(stream, left)):
             pieces.append(piece)
             left -= len(piece)
-    except OSError:
+    except BrokenBodyError:
         raise _unreadable("the body broke off") from None
     if left == 0:
         detail = "the body is larger than 1 MiB (1,048,576 bytes)"
         fix = "Shorten notes, which may have 50,000 characters."
         raise Problem(413, "too-large", detail, [Fault("", "too-large", detail, fix)])
     return b"".join(pieces)
+
+
+def _read_piece(stream: IO[Any], left: int) -> bytes:
+    try:
+        return bytes(stream.read(min(left, _PIECE_BYTES)))
+    except Exception as error:
+        # PEP 3333 names no error of the stream: Django raises OSErrors, servers classes of their
+        # own for a malformed chunk. Only the sender's bytes are read here, so it is theirs.
+        raise BrokenBodyError(type(error).__name__) from error
 
 
 def _refuse_constant(name: str) -> NoReturn:

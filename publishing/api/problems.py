@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 BUSY_RETRY_SECONDS = 2
 _TITLES = {
-    400: "Unreadable",
+    400: "Bad request",
     401: "Not authenticated",
     403: "Forbidden",
     404: "Not found",
@@ -69,9 +69,9 @@ class Problem(Exception):  # noqa: N818 - the RFC's own word
         self.faults = list(faults)
         self.headers = dict(headers or {})
 
-    def as_response(self) -> Response:
-        """Return the problem as JSON."""
-        body = {
+    def as_json(self) -> dict[str, Any]:
+        """Return the members of the problem."""
+        return {
             "type": f"urn:presswork:problem:{self.code}",
             "title": _TITLES[self.status],
             "status": self.status,
@@ -79,7 +79,12 @@ class Problem(Exception):  # noqa: N818 - the RFC's own word
             "detail": self.detail,
             "errors": [fault.as_json() for fault in self.faults],
         }
-        return Response(body, status=self.status, headers=self.headers, content_type=MEDIA_TYPE)
+
+    def as_response(self) -> Response:
+        """Return the problem as the answer of an API view."""
+        return Response(
+            self.as_json(), status=self.status, headers=self.headers, content_type=MEDIA_TYPE
+        )
 
 
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response:

@@ -87,7 +87,8 @@ def _mend_blanks(mended: Mended) -> None:
         is_repeated = not mended.lines[i] and (not kept or not mended.lines[kept[-1]])
         if not is_repeated:
             kept.append(i)
-    while kept and not mended.lines[kept[-1]]:
+    # Also of a fence that nothing closes: its last blank lines are no code.
+    while kept and not mended.lines[kept[-1]].strip(" \t"):
         kept.pop()
     if stripped:
         mended.repairs.append(f"blanks dropped from the ends of {stripped} lines")

@@ -13,6 +13,8 @@ from workflows.errors import Park
 
 # Holds of one text call settle within minutes; spread, so that what waits does not return at once.
 BUSY_SECONDS = (5, 60)
+# The same, after midnight: a whole day's briefs may wait for it.
+AFTER_MIDNIGHT_SECONDS = (0, 300)
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,10 @@ def park(call: PaidCall, asked_micros: int, refusals: Sequence[Refusal], now: da
     """Return how the call waits: `busy` if open holds alone are in its way, else `budget`."""
     spent = [r for r in refusals if r.spent_micros + asked_micros > r.limit.cap_micros]
     if not spent:
-        wait = timedelta(seconds=random.uniform(*BUSY_SECONDS))  # noqa: S311 - spreads load
         return Park(
             "busy",
             f"{call.key} waits for calls under way to settle",
-            until=now + wait,
+            until=now + _spread(BUSY_SECONDS),
             data=_data(asked_micros, refusals[0], resets_at=None),
         )
     # A brief's cap never resets, so it is the one to name where a day's is spent too.
@@ -82,9 +83,13 @@ def park(call: PaidCall, asked_micros: int, refusals: Sequence[Refusal], now: da
         "budget",
         f"{call.key} may cost {asked_micros} micro-dollars; the cap of its {hit.limit.scope} "
         f"has {hit.left_micros} left",
-        until=resets_at,
+        until=resets_at and resets_at + _spread(AFTER_MIDNIGHT_SECONDS),
         data=_data(asked_micros, hit, resets_at=resets_at),
     )
+
+
+def _spread(seconds: tuple[int, int]) -> timedelta:
+    return timedelta(seconds=random.uniform(*seconds))  # noqa: S311 - spreads load, no secret
 
 
 def _next_midnight(bucket: str) -> datetime:

@@ -80,10 +80,10 @@ def find_memo(call: PaidCall, *, asked_micros: int) -> Answer | None:
     if request_hash != call.request_hash:
         raise Park(
             "operator",
-            f"{call.key} is paid for, but its request has changed since. Use the paid answer, "
-            f"or regenerate for at most {asked_micros} micro-dollars.",
-            data={"call": number, "paid_micros": cost_micros, "regenerate_micros": asked_micros}
-            | {"choices": ["use the paid answer", "regenerate"]},
+            f"{call.key} is paid for, but its request has changed since; it is not paid for twice. "
+            "Retry once the request is as it was, or terminate.",
+            data={"call": number, "paid_micros": cost_micros, "asked_micros": asked_micros}
+            | {"choices": ["retry", "terminate"]},
         )
     _rows("update publishing_call set served = served + 1 where id = %(id)s", id=number)
     return Answer(call=number, body=json.loads(body), cost_micros=cost_micros, is_memo=True)
@@ -135,8 +135,9 @@ def _refuse_lost(call: PaidCall) -> None:
         raise Park(
             "operator",
             f"{call.key} was sent {lost} times and no answer arrived; each counts in full. "
-            "Regenerate to send it again.",
-            data={"lost_sends": lost, "spent_micros": spent_micros, "choices": ["regenerate"]},
+            "Retry if an answer may have come in late, or terminate.",
+            data={"lost_sends": lost, "spent_micros": spent_micros}
+            | {"choices": ["retry", "terminate"]},
         )
 
 

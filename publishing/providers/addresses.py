@@ -107,7 +107,8 @@ def resolve(host: str, port: int, *, timeout_seconds: float) -> list[str]:
     if not _is_allowed(host, port):
         for address in found:
             if not is_public(ipaddress.ip_address(address)):
-                raise RefusedAddressError(f"{host} stands for {address}, which is not public")
+                # Which address is told to nobody: senders read this, and could map a network.
+                raise RefusedAddressError(f"{host} is not a public address")
     return found
 
 
@@ -135,6 +136,8 @@ def _take_apart(url: str) -> Target:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL as error:
         raise RefusedAddressError(f"is not a URL: {error}") from None
+    except ValueError:  # such as half a surrogate pair, or brackets that close nothing
+        raise RefusedAddressError("is not a URL") from None
     if parsed.scheme not in _PORTS:
         raise RefusedAddressError("only http and https are fetched")
     if parsed.userinfo:

@@ -10,15 +10,24 @@ _CODECS = re.compile(
     r"|gb2312|mac-(roman|cyrillic)|big5(hkscs)?|euc_(jp|kr)|shift_jis|iso2022_jp"
 )
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_CONTROLS = {
+    code: None for code in (*range(0x20), 0x7F, 0xFFFE, 0xFFFF) if chr(code) not in "\t\n\r"
+}
+_REFERENCE = re.compile(
+    r"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])(?!\d)|x0*(?:[0-8bcef]|1[\da-f]|d[89a-f]..|fff[ef])(?![\da-f]));?",
+    re.IGNORECASE,
+)
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]{2,40})", re.IGNORECASE)
 
 
 def decode(body: bytes, charset: str) -> str:
     """Decode by byte order mark, the header's charset, meta element, UTF-8, Windows-1252.
 
-    The text holds no NUL and no lone surrogate, which neither Postgres nor JSON could keep.
+    The text holds no NUL and no lone surrogate, which neither Postgres nor JSON could keep, and no
+    other control character or reference to one, which no tree of XML takes.
     """
-    return _decode(body, charset).translate({0: None}).encode(errors="ignore").decode()
+    text = _REFERENCE.sub("", _decode(body, charset)).translate(_CONTROLS)
+    return text.encode(errors="ignore").decode()
 
 
 def _decode(body: bytes, charset: str) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import urldefrag, urljoin
 from lxml import etree, html
 
 from publishing.providers.decoding import decode
-from publishing.providers.hidden import strip_hidden
+from publishing.providers.hidden import Hidden, strip_hidden
 from publishing.providers.injection import score_injection, strip_unseen
 from publishing.providers.paragraphs import Block, find_article
 
@@ -52,12 +52,23 @@ class Page:
     injection_score: float
 
 
+class UnreadablePageError(Exception):
+    """The page broke its reader; what did is the cause."""
+
+
 def read_page(body: bytes, *, content_type: str, charset: str, url: str) -> Page:
-    """Read a page's bytes; `charset` is the header's, `url` the one that its links start from."""
-    text = decode(body, charset)
-    if content_type in ("text/plain", "text/markdown"):
-        return _read_plain(text)
-    return _read_html(text, url)
+    """Read a page's bytes; `charset` is the header's, `url` the one that its links start from.
+
+    Raises:
+        UnreadablePageError: it cannot be read at all.
+    """
+    try:
+        text = decode(body, charset)
+        if content_type in ("text/plain", "text/markdown"):
+            return _read_plain(text)
+        return _read_html(text, url)
+    except Exception as error:  # a hostile page may find an error in any parser that it meets
+        raise UnreadablePageError("cannot be read") from error
 
 
 def cut_text(text: str, limit: int) -> str:
@@ -79,7 +90,7 @@ def _read_plain(text: str) -> Page:
         blocks.append(Block(_tidy(rest if heading else part)))
     blocks = [block for block in blocks if block.text]
     title = blocks[0].text if blocks and blocks[0].is_heading else ""
-    return _page(title, "", blocks, hidden, "")
+    return _page(title, "", blocks, Hidden(hidden, is_all=True), "")
 
 
 def _split_comments(text: str) -> tuple[str, str]:
@@ -92,13 +103,13 @@ def _read_html(text: str, url: str) -> Page:
     try:  # as bytes, because lxml refuses a str with an encoding declaration
         tree = html.document_fromstring(text.encode(), parser=html.HTMLParser(encoding="utf-8"))
     except etree.ParserError:  # there is nothing in it
-        return _page("", "", [], "", url)
+        return _page("", "", [], Hidden("", is_all=True), url)
     hidden = strip_hidden(tree)
     title = _first(tree, "//meta[@property='og:title']/@content", "//head/title", "//h1")
     author = _first(
         tree, "//meta[@name='author']/@content", "//*[@rel='author']", "//*[@itemprop='author']"
     )
-    base = urljoin(url, _first(tree, "//base/@href"))
+    base = _join(url, _first(tree, "//base/@href")) or url
     return _page(title, author, find_article(tree), hidden, base)
 
 
@@ -108,18 +119,20 @@ def _first(tree: html.HtmlElement, *paths: str) -> str:
     return next((text for text in texts if text), "")
 
 
-def _page(title: str, author: str, blocks: list[Block], hidden: str, base: str) -> Page:
+def _page(title: str, author: str, blocks: list[Block], hidden: Hidden, base: str) -> Page:
     # The title has its own field; an article that opens with it would have it twice.
     told = [block for block in blocks if not (block.is_heading and _tidy(block.text) == title)]
     seen = "\n\n".join(map(str, told))
+    visible = f"{title}\n{author}\n{seen}"[: 2 * MAX_TEXT_CHARS]
     return Page(
         title=title[:MAX_TITLE_CHARS],
         author=author[:MAX_TITLE_CHARS],
         text=cut_text(strip_unseen(seen), MAX_TEXT_CHARS),
         links=[link for block in told for link in _links(block, base)],
         injection_score=score_injection(
-            visible=f"{title}\n{author}\n{seen}"[: 2 * MAX_TEXT_CHARS],
-            hidden=hidden[:_SCORED_HIDDEN_CHARS],
+            visible=visible,
+            # Where not all that is hidden was found, orders that are left may be hidden ones.
+            hidden=hidden.text[:_SCORED_HIDDEN_CHARS] + ("" if hidden.is_all else f"\n{visible}"),
         ),
     )
 
@@ -127,13 +140,18 @@ def _page(title: str, author: str, blocks: list[Block], hidden: str, base: str) 
 def _links(block: Block, base: str) -> list[Link]:
     links = []
     for target, text in block.anchors:
-        try:
-            url = urldefrag(urljoin(base, target.strip())).url
-        except ValueError:  # such as an IPv6 address without its end
-            continue
+        url = _join(base, target.strip())
         if url.startswith(("http://", "https://")):
             links.append(Link(url=url, text=text, context=block.text))
     return links
+
+
+def _join(base: str, target: str) -> str:
+    """Return the whole address without its fragment; empty if the target is no URL."""
+    try:
+        return urldefrag(urljoin(base, target)).url
+    except ValueError:  # such as an IPv6 address without its end
+        return ""
 
 
 def _tidy(text: str) -> str:

@@ -113,6 +113,9 @@ def _plain_errors() -> Iterator[None]:
         if isinstance(error.__cause__ or error.__context__, ssl.SSLCertVerificationError):
             raise DeadPageError(f"has no valid certificate: {error}") from error
         raise UnreachablePageError(f"broke the connection: {error}") from error
+    except (ValueError, LookupError, TypeError, ArithmeticError) as error:
+        # What parsers of the standard library say to headers that were made for it.
+        raise DeadPageError("answers with headers that cannot be read") from error
 
 
 def _ask(target: Target, deadline: datetime) -> FetchedPage | str:
@@ -145,7 +148,7 @@ def _tls() -> ssl.SSLContext:
 def _read(target: Target, response: httpcore2.Response) -> FetchedPage | str:
     headers = httpx2.Headers(response.headers)
     if response.status in (301, 302, 303, 307, 308) and "location" in headers:
-        return urljoin(target.url, headers["location"])
+        return _follow(target, headers["location"])
     _check_status(response.status, headers.get("retry-after", ""))
     content_type, charset = _read_content_type(headers.get("content-type", ""))
     encoding = headers.get("content-encoding", "identity").strip().lower()
@@ -157,6 +160,13 @@ def _read(target: Target, response: httpcore2.Response) -> FetchedPage | str:
     return FetchedPage(
         url=target.url, content_type=content_type, charset=charset, body=_collect(chunks)
     )
+
+
+def _follow(target: Target, location: str) -> str:
+    try:
+        return urljoin(target.url, location)
+    except ValueError as error:  # such as an IPv6 address without its end
+        raise DeadPageError("redirects to what is no URL") from error
 
 
 def _check_status(status: int, retry_after: str) -> None:
@@ -173,11 +183,12 @@ def _read_delay(retry_after: str) -> timedelta | None:
         return timedelta(seconds=min(int(value[:9]), _LONGEST_DELAY.total_seconds()))
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        wait = moment - datetime.now(UTC)
+    except (ValueError, TypeError, OverflowError):  # also a year that no clock shows
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return min(max(moment - datetime.now(UTC), timedelta()), _LONGEST_DELAY)
+    return min(max(wait, timedelta()), _LONGEST_DELAY)
 
 
 def _read_content_type(header: str) -> tuple[str, str]:

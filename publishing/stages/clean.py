@@ -147,7 +147,7 @@ def _refuse(problems: list[Problem], repairs: list[str]) -> None:
     place = f"line {first.line}: " if first.line else ""
     raise NonRetryableError(
         f"the draft has {len(problems)} problems, the first is {place}{first.message}. "
-        "Replace the output of the step that wrote it, or regenerate.",
+        "A retry checks the same draft again; terminate, and send a new brief.",
         data={
             "problems": [problem.as_data() for problem in problems[:_MOST_LISTED]],
             "count": len(problems),

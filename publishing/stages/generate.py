@@ -165,7 +165,7 @@ def _text_of(body: Any) -> str:
 def _unusable(problem: str, answer: Answer, text: str) -> NonRetryableError:
     return NonRetryableError(
         f"{problem} (call {answer.call}, {answer.cost_micros} micro-dollars, paid once). "
-        "Replace the step's output, or regenerate.",
+        "A retry reads the same answer again; terminate, and send a new brief.",
         data={
             "call": answer.call,
             "stop_reason": answer.body.get("stop_reason"),

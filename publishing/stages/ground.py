@@ -5,27 +5,32 @@ one place where a page's text is kept.
 """
 
 import hashlib
+import logging
+import queue
 import re
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
 from publishing.payloads import Brief, FetchedSource, Grounded, Validated
-from publishing.providers.pages import Link, cut_text, read_page
+from publishing.providers.pages import Link, UnreadablePageError, cut_text, read_page
 from publishing.providers.web import FetchError, UnreachablePageError, fetch
 from workflows.contracts import StepContext, StepOptions
 from workflows.errors import NonRetryableError, RetryableError
 from workflows.registry import step
 from workflows.retries import RetryPolicy
 
+logger = logging.getLogger(__name__)
+
 POLICY = RetryPolicy(retries=3)  # 10, 20 and 40 s: an outage longer than that makes a dead source
 MAX_FOLLOWED = 3  # pages of a second pass
 MAX_TEXT_CHARS = 400_000  # of all sources together; half of what a model's window of today holds
 
-_AT_ONCE = 4
+_AT_ONCE = 4  # threads; how many pages are fetched at a time
 _FETCH_SECONDS = 30  # a page with its redirects; 23 pages at worst then take 3 minutes of 10
 _SPARE = timedelta(seconds=10)  # kept before the deadline to read what was fetched
 _COMMON = {
@@ -80,9 +85,10 @@ def ground(
         NonRetryableError: all sources are dead, or one is and `dead_links` is `fail`.
     """
     results = _fetch_all(_wanted_by(brief), context.deadline)
-    _wait_for_outages(results, context.attempt)
+    _wait_for_outages(results, context.failures + 1)
     _judge_dead(results, options)
     if options.passes == 2:
+        # What does not answer here is dead at once: nobody asked for it, so nothing waits for it.
         results += _fetch_all(_choose_links(brief, results), context.deadline)
     return Grounded(sources=_share_room([result.source for result in results]))
 
@@ -95,8 +101,35 @@ def _wanted_by(brief: Brief) -> list[_Wanted]:
 
 
 def _fetch_all(wanted: list[_Wanted], deadline: datetime) -> list[_Result]:
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ground") as threads:
-        return list(threads.map(lambda one: _fetch_one(one, deadline), wanted))
+    """Fetch a few at a time, in daemon threads: those of a pool would keep a worker from ending."""
+    waiting: queue.SimpleQueue[tuple[int, _Wanted]] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[tuple[int, _Result | Exception]] = queue.SimpleQueue()
+    for one in enumerate(wanted):
+        waiting.put(one)
+
+    def work() -> None:
+        with suppress(queue.Empty):
+            while True:
+                place, one = waiting.get_nowait()
+                answers.put((place, _outcome(one, deadline)))
+
+    for n in range(min(_AT_ONCE, len(wanted))):
+        threading.Thread(target=work, name=f"ground {n}", daemon=True).start()
+    outcomes = dict(answers.get() for _ in wanted)
+    return [_result(outcomes[place]) for place in range(len(wanted))]
+
+
+def _outcome(wanted: _Wanted, deadline: datetime) -> _Result | Exception:
+    try:
+        return _fetch_one(wanted, deadline)
+    except Exception as error:  # noqa: BLE001 - raised again by the thread that waits for it
+        return error
+
+
+def _result(outcome: _Result | Exception) -> _Result:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _fetch_one(wanted: _Wanted, deadline: datetime) -> _Result:
@@ -107,12 +140,16 @@ def _fetch_one(wanted: _Wanted, deadline: datetime) -> _Result:
     except FetchError as error:
         outage = error if isinstance(error, UnreachablePageError) else None
         return _Result(_dead(wanted, str(error), now), outage=outage)
-    page = read_page(
-        fetched.body,
-        content_type=fetched.content_type,
-        charset=fetched.charset,
-        url=fetched.url,
-    )
+    try:
+        page = read_page(
+            fetched.body,
+            content_type=fetched.content_type,
+            charset=fetched.charset,
+            url=fetched.url,
+        )
+    except UnreadablePageError as error:
+        logger.warning("%s was taken for dead", fetched.url, exc_info=error.__cause__)
+        return _Result(_dead(wanted, str(error), now))
     if not page.text:
         return _Result(_dead(wanted, "has no text that can be read without scripts", now))
     source = FetchedSource(
@@ -147,10 +184,10 @@ def _dead(wanted: _Wanted, problem: str, now: datetime) -> FetchedSource:
     )
 
 
-def _wait_for_outages(results: list[_Result], attempt: int) -> None:
+def _wait_for_outages(results: list[_Result], failures: int) -> None:
     outages = [result.outage for result in results if result.outage]
     is_all = len(outages) == len(results)
-    if outages and (is_all or POLICY.allows_retry(attempt)):
+    if outages and (is_all or POLICY.allows_retry(failures)):
         raise RetryableError(
             f"sources do not answer: {_problems(results)}",
             delay=max((outage.delay for outage in outages if outage.delay), default=None),
@@ -166,8 +203,7 @@ def _judge_dead(results: list[_Result], options: GroundOptions) -> None:
     else:
         verdict = "a source of the brief is dead, and this lane takes none such"
     raise NonRetryableError(
-        f"{verdict}: {_problems(results)}. Mend the pages and retry the step, or send a new brief"
-        " with other sources",
+        f"{verdict}: {_problems(results)}; an operator may retry when the pages answer again",
         data={"dead": [{"id": one.id, "url": one.url, "problem": one.problem} for one in dead]},
     )
 

@@ -8,8 +8,8 @@ from django.db.models.functions import Coalesce, Now
 
 from publishing import models
 from publishing.payloads import Brief, Cover, Indexed, Persisted, Published
+from publishing.texts import refuse_republishing
 from workflows.contracts import Transaction
-from workflows.errors import NonRetryableError
 from workflows.registry import step
 
 
@@ -20,13 +20,8 @@ def publish(
     """Make the revision the one that readers see."""
 
     def flip() -> Published:
-        # Locked, so that no other brief takes the text over between this look and the commit.
-        held = models.Text.objects.select_for_update().filter(brief__brief_id=brief.brief_id)
-        if not held.exists():
-            raise NonRetryableError(
-                "the same text was posted again while this brief was errored, and that brief "
-                "has it now; terminate this instance"
-            )
+        # Text and article are locked to the commit: neither is taken away in between.
+        refuse_republishing(models.Brief.objects.get(brief_id=brief.brief_id))
         models.Article.objects.filter(pk=persisted.article).update(
             status=models.Article.Status.LIVE,
             revision_id=persisted.revision,

@@ -9,6 +9,7 @@ from publishing import models
 from publishing.payloads import Brief, Validated
 from publishing.providers.embeddings import embed
 from publishing.slugs import RESERVED, derive_slug
+from publishing.texts import refuse_republishing
 from workflows.contracts import StepOptions, Transaction
 from workflows.errors import NonRetryableError, Park
 from workflows.models import Status
@@ -31,6 +32,7 @@ def validate(brief: Brief, options: ValidateOptions) -> Transaction[Validated]:
 
     def reserve() -> Validated:
         row = models.Brief.objects.select_for_update().get(brief_id=brief.brief_id)
+        refuse_republishing(row)  # publish looks again; here, nothing is paid yet
         row.embedding = vector
         row.save(update_fields=["embedding"])
         similar = _similar_briefs(row, vector)
@@ -68,6 +70,7 @@ def _reserve_slug(row: models.Brief, brief: Brief) -> str:
     if reserved:
         return reserved
     if brief.slug:
+        # Intake refuses reserved ones; a word may have been reserved since.
         if brief.slug in RESERVED or not _take(brief.slug, row):
             raise Park(
                 "operator",

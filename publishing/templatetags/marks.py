@@ -12,6 +12,7 @@ from publishing.admin.marks import (
     lane_rule,
     moment,
     money,
+    plain_dates,
     span_words,
     status_mark,
     word_mark,
@@ -25,6 +26,7 @@ register.filter("money", money)
 register.filter("moment", moment)
 register.filter("status_mark", status_mark)
 register.filter("word_mark", word_mark)
+register.filter("plain_dates", plain_dates)
 register.filter("lane_rule", lane_rule)
 register.simple_tag(lane_mark, name="lane_mark")
 

@@ -1,6 +1,7 @@
 """What the readers' pages say in many places: lanes, their colours, dates' kin, pictures."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -49,6 +50,12 @@ def desks(lanes: list[Lane]) -> str:
 def minutes(words: int) -> int:
     """Return the reading time of so many words, in minutes."""
     return bylines.minutes_to_read(words)
+
+
+@register.filter
+def stamp(at: datetime) -> str:
+    """Return a moment for machines, to the second; HTML takes no microseconds."""
+    return at.isoformat(timespec="seconds")
 
 
 @register.filter

@@ -200,7 +200,7 @@ def test_a_name_that_stands_for_a_private_address_is_refused(
     answers: dict[str, list[str]],
 ) -> None:
     answers["pages.example"] = ["10.0.0.7"]
-    with pytest.raises(RefusedAddressError, match=r"stands for 10\.0\.0\.7, which is not public"):
+    with pytest.raises(RefusedAddressError, match=r"^pages.example is not a public address$"):
         resolve("pages.example", 80, timeout_seconds=10)
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -117,7 +117,7 @@ def test_the_refusal_names_the_first_problem_and_the_way_out() -> None:
         run("a\n\nb:cite[s2]")
     assert str(caught.value) == (
         "the draft has 1 problems, the first is line 3: cite: s2 was not fetched (answered 404); "
-        "fetched sources: s1. Replace the output of the step that wrote it, or regenerate."
+        "fetched sources: s1. A retry checks the same draft again; terminate, and send a new brief."
     )
     assert caught.value.data == {
         "problems": [
@@ -308,6 +308,7 @@ PIECES = [
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=30).map("".join))
+@example("```\n::source[s1]\n  \n")
 @settings(max_examples=400, deadline=None)
 def test_whatever_a_model_writes_is_cleaned_or_refused_and_cleaning_twice_changes_nothing(
     body: str,

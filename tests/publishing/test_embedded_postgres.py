@@ -29,20 +29,27 @@ print(ensure(Path(sys.argv[1])).started_here)
 """
 QUERY_KILL_QUERY = """
 import os, signal
+from glob import glob
 import django
 django.setup()
 from django.conf import settings
 from django.db import connection
 from publishing.embedded_postgres.cluster import cluster_of
 from publishing.embedded_postgres.processes import serving_pid
+def stands_in(folder, process):
+    try:
+        return os.readlink(process + "/cwd") == str(folder)
+    except OSError:
+        return False
+cluster = cluster_of(settings.DATA_DIR)
 for _ in range(2):
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_database(), pg_backend_pid()")
-        database, backend = cursor.fetchone()
-        assert database == "presswork"
+        cursor.execute("SELECT current_database()")
+        assert cursor.fetchone() == ("presswork",)
     connection.close()
-    os.kill(serving_pid(cluster_of(settings.DATA_DIR)), signal.SIGKILL)
-    while os.path.exists(f"/proc/{backend}/exe"):
+    os.kill(serving_pid(cluster), signal.SIGKILL)
+    # A backend may answer for a moment yet; each stands in the data directory.
+    while any(stands_in(cluster.data, process) for process in glob("/proc/[0-9]*")):
         pass
 """
 

@@ -24,12 +24,13 @@ from publishing.payloads import (
 from publishing.stages.persist import persist
 from publishing.stages.publish import publish
 from publishing.stages.validate import ValidateOptions, validate
+from publishing.texts import text_digest
 from tests.trial.stages import ENTRIES
 from workflows.contracts import Contract, StepContext, Transaction
 from workflows.dispatch import create_instance
 from workflows.errors import NonRetryableError, Park
 from workflows.graphs import store_graph
-from workflows.models import Instance
+from workflows.models import Instance, Status
 
 pytestmark = pytest.mark.django_db
 
@@ -67,9 +68,13 @@ def take_in(**fields: Any) -> Brief:
         trigger="api",
     )
     row = models.Brief.objects.create(
-        brief_id=brief.brief_id, lane=lane, bundle=bundle, instance_id=instance, payload={}
+        brief_id=brief.brief_id,
+        lane=lane,
+        bundle=bundle,
+        instance_id=instance,
+        payload=brief.model_dump(mode="json"),
     )
-    models.Text.objects.create(digest=uuid.uuid4().hex, brief=row)
+    models.Text.objects.create(digest=text_digest(brief), brief=row)
     return brief
 
 
@@ -205,16 +210,72 @@ def test_publishing_a_later_revision_keeps_the_first_date_and_moves_the_modified
     assert article.modified_at.year > 2020
 
 
-def test_a_text_that_another_brief_has_taken_over_is_not_published_twice() -> None:
-    brief, other = take_in(), take_in()
-    stored = store(brief)
-    models.Text.objects.filter(brief__brief_id=other.brief_id).delete()
-    models.Text.objects.filter(brief__brief_id=brief.brief_id).update(
-        brief=models.Brief.objects.get(brief_id=other.brief_id)
-    )
+def take_over(brief: Brief, lane: Lane | None = None) -> models.Brief:
+    """Let another brief with the same text have it, as intake does once the first has failed."""
+    other = models.Brief.objects.get(brief_id=take_in().brief_id)
+    models.Text.objects.filter(brief=other).delete()
+    models.Text.objects.filter(brief__brief_id=brief.brief_id).update(brief=other)
+    if lane:
+        models.Brief.objects.filter(pk=other.pk).update(lane=lane)
+    return other
 
-    with pytest.raises(NonRetryableError, match="terminate this instance"):
+
+def test_a_text_that_another_brief_has_taken_over_is_not_published_twice() -> None:
+    brief = take_in()
+    stored = store(brief)
+    other = take_over(brief)
+
+    with pytest.raises(NonRetryableError, match="terminate this instance") as refused:
         go_live(brief, stored)
 
+    assert f"brief {other.brief_id} (publish-{other.brief_id}) has it now" in str(refused.value)
     assert models.Article.objects.get().status == "draft"
     assert Instance.objects.count() == 2
+
+
+def test_who_has_the_text_in_another_lane_is_told_to_operators_only() -> None:
+    brief = take_in()
+    stored = store(brief)
+    other = take_over(brief, Lane.objects.create(name="hidden", title="Hidden"))
+
+    with pytest.raises(NonRetryableError, match="a brief of another lane") as refused:
+        go_live(brief, stored)
+
+    assert other.brief_id not in str(refused.value)
+    assert refused.value.data == {"held_by": other.brief_id}
+
+
+def test_a_brief_that_lost_its_text_ends_before_anything_is_paid() -> None:
+    brief = take_in()
+    take_over(brief)
+
+    with pytest.raises(NonRetryableError, match="has it now"):
+        commit(validate(brief, ValidateOptions()))
+
+    assert models.Slug.objects.count() == 0
+
+
+def test_a_brief_gets_its_text_back_when_its_taker_has_failed_too() -> None:
+    brief = take_in()
+    stored = store(brief)
+    other = take_over(brief)
+    Instance.objects.filter(pk=other.instance_id).update(status=Status.ERRORED)
+
+    go_live(brief, stored)
+
+    assert models.Text.objects.get().brief.brief_id == brief.brief_id
+    assert models.Article.objects.get().status == "live"
+
+
+def test_a_run_does_not_put_a_withdrawn_article_back() -> None:
+    brief = take_in()
+    go_live(brief, store(brief))
+    models.Article.objects.update(status="withdrawn")
+
+    with pytest.raises(NonRetryableError, match="put it back in the admin first"):
+        commit(validate(brief, ValidateOptions()))
+    with pytest.raises(NonRetryableError, match="put it back in the admin first"):
+        go_live(brief, store(brief))
+
+    assert models.Article.objects.get().status == "withdrawn"
+    assert models.Revision.objects.filter(current_of__isnull=False).get().number == 1

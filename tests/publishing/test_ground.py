@@ -1,8 +1,10 @@
 """The stage `ground`: every source fetched from a real server, or taken for dead."""
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -10,13 +12,13 @@ from pytest_django import Settings
 
 from publishing.payloads import Brief, BriefSource, Grounded, Validated
 from publishing.stages.ground import MAX_TEXT_CHARS, POLICY, GroundOptions, ground
-from tests.publishing.page_server import PageServer, page, serve_pages
+from tests.publishing.page_server import Answer, PageServer, page, redirect, serve_pages
 from workflows.contracts import StepContext
 from workflows.errors import NonRetryableError, RetryableError
 from workflows.registry import get_step
 
 TEXT = "A paragraph on tea, long enough to be read as one, with cups, milk and a question of taste."
-LAST = POLICY.retries + 1
+LAST = POLICY.retries  # failed tries before the last one
 
 
 @pytest.fixture
@@ -37,13 +39,16 @@ def _brief(*sources: str | BriefSource, **fields: Any) -> Brief:
     )
 
 
-def _run(brief: Brief, *, attempt: int = 1, seconds: float = 60, **options: Any) -> Grounded:
+def _run(
+    brief: Brief, *, attempt: int = 1, failures: int = 0, seconds: float = 60, **options: Any
+) -> Grounded:
     context = StepContext(
         instance_id="publish-tea",
         key="tea",
         entry="ground",
         generation=1,
         attempt=attempt,
+        failures=failures,
         deadline=datetime.now(UTC) + timedelta(seconds=seconds),
         drain=0,
     )
@@ -106,7 +111,9 @@ def test_one_dead_source_ends_the_instance_where_the_lane_says_so(web: PageServe
 
 
 def test_a_brief_whose_sources_are_all_dead_ends(web: PageServer) -> None:
-    with pytest.raises(NonRetryableError, match="no source of the brief can be read"):
+    with pytest.raises(
+        NonRetryableError, match="an operator may retry when the pages answer again"
+    ):
         _run(_brief(web.url("/gone"), web.url("/lost")))
     assert len(web.asked) == 2
 
@@ -115,14 +122,14 @@ def test_a_source_that_may_come_back_is_waited_for_as_long_as_it_asks(web: PageS
     web.pages["/a"] = page(f"<p>{TEXT}</p>")
     web.pages["/b"] = page("", status=503, Retry_After="90")
     with pytest.raises(RetryableError, match="answers 503") as caught:
-        _run(_brief(web.url("/a"), web.url("/b")), attempt=LAST - 1)
+        _run(_brief(web.url("/a"), web.url("/b")), failures=LAST - 1)
     assert caught.value.delay == timedelta(seconds=90)
 
 
 def test_on_the_last_attempt_a_source_that_did_not_come_back_is_dead(web: PageServer) -> None:
     web.pages["/a"], web.pages["/b"] = page(f"<p>{TEXT}</p>"), page("", status=503)
     assert [
-        one.status for one in _run(_brief(web.url("/a"), web.url("/b")), attempt=LAST).sources
+        one.status for one in _run(_brief(web.url("/a"), web.url("/b")), failures=LAST).sources
     ] == [
         "fetched",
         "dead",
@@ -132,7 +139,55 @@ def test_on_the_last_attempt_a_source_that_did_not_come_back_is_dead(web: PageSe
 def test_if_none_came_back_the_last_attempt_is_retryable_still(web: PageServer) -> None:
     web.pages["/a"] = page("", status=500)
     with pytest.raises(RetryableError, match="answers 500"):
-        _run(_brief(web.url("/a")), attempt=LAST)
+        _run(_brief(web.url("/a")), failures=LAST)
+
+
+def test_tries_that_were_lost_are_not_taken_for_failed_ones(web: PageServer) -> None:
+    web.pages["/a"], web.pages["/b"] = page(f"<p>{TEXT}</p>"), page("", status=503)
+    with pytest.raises(RetryableError, match="answers 503"):
+        _run(_brief(web.url("/a"), web.url("/b")), attempt=LAST + 5, failures=LAST - 1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        redirect("http://[::1"),
+        redirect("http://["),
+        redirect("//[x]/"),
+        page("x", content_type="text/html; charset*=x'y'%zz; charset=\"\xff"),
+        page("x", content_type="text/html; charset=" + "x" * 5000),
+        page("x", content_type=";;;="),
+        page("x", Content_Encoding="é"),
+    ],
+)
+def test_a_hostile_answer_makes_a_dead_source_and_nothing_worse(
+    web: PageServer, answer: Answer
+) -> None:
+    web.pages["/a"], web.pages["/b"] = page(f"<p>{TEXT}</p>"), answer
+    grounded = _run(_brief(web.url("/a"), web.url("/b")))
+    assert grounded.sources[0].status == "fetched"
+    assert grounded.sources[1].text in ("", "x")
+
+
+def test_a_wait_that_no_clock_shows_is_none(web: PageServer) -> None:
+    late = "31 Dec 9999 23:59:59 -235999999999999"
+    web.pages["/a"] = page("", status=503, Retry_After=late)
+    with pytest.raises(RetryableError, match="answers 503") as caught:
+        _run(_brief(web.url("/a")))
+    assert caught.value.delay is None
+
+
+def test_fetching_leaves_no_thread_that_a_stopping_worker_would_wait_for(web: PageServer) -> None:
+    daemons: list[bool] = []
+    body = page(f"<p>{TEXT}</p>")
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        daemons.extend(t.daemon for t in threading.enumerate() if t.name.startswith("ground"))
+        body(handler)
+
+    web.pages["/a"] = answer
+    _run(_brief(web.url("/a")))
+    assert daemons == [True]
 
 
 def test_an_attempt_without_time_asks_nothing(web: PageServer) -> None:

@@ -54,8 +54,8 @@ def test_another_request_under_a_paid_key_waits_for_an_operator_and_pays_nothing
     assert parked.value.data == {
         "call": paid.call,
         "paid_micros": COST,
-        "regenerate_micros": worst_case(call_for(text="write, please").request),
-        "choices": ["use the paid answer", "regenerate"],
+        "asked_micros": worst_case(call_for(text="write, please").request),
+        "choices": ["retry", "terminate"],
     }
     assert len(anthropic_server.requests) == 1
     assert books() == {"brief": (0, COST), "day": (0, COST)}

@@ -53,6 +53,58 @@ def test_a_short_page_is_read_whole() -> None:
     assert _read("<p>One line.</p>").text == "One line."
 
 
+@pytest.mark.parametrize(
+    "style",
+    [
+        "position:fixed;top:200vh", "position:fixed;left:100%", "position:absolute;left:9999px",
+        "position:absolute;top:-40cm", "left:-1e4px", "left:calc(-1 * 9999px)", "color:#fefefe",
+        "color:rgb(250 251 252)", "color:hsl(0,0%,98%)", "color:#12121205",
+        "color:#222;background:#232323", "clip-path:polygon(0 0,0 0,0 0)",
+        "clip-path:polygon(5px 5px, 5px 5px, 5px 5px)", "clip:rect(0,0,0,0)",
+        "clip-path:inset(60%)", "text-indent:-9999px", "text-indent:200vw",
+        "max-height:0;overflow:hidden", "height:0.1px;overflow-y:clip", "transform:scale(0)",
+        "transform:rotate(3deg) scale(0.0)", "scale:0", "filter:opacity(0)",
+        "transform:translateX(-200vw)", "font:0/0 a",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("css", ["", "div.w > p", "[data-h]", ".w p", "h6, div p"])
+def test_ways_of_hiding_hide_inline_and_by_any_selector(style: str, css: str) -> None:
+    inline = "" if css else f'style="{style}"'
+    page = _article(
+        f"<div class=w><p data-h=1 {inline}>{ORDER}</p></div>",
+        head=f"<style>{css}{{{style}}}</style>" if css else "",
+    )
+    assert page.text.split("\n\n") == [FIRST, SECOND]
+    assert page.injection_score >= 0.9
+
+
+@pytest.mark.parametrize(
+    "style",
+    ["position:fixed;top:20px", "left:10px", "color:#222", "color:#222;background:#fff",
+     "background:#111;color:#fefefe", "max-height:400px;overflow:hidden", "transform:scale(1.05)",
+     "clip-path:polygon(0 0, 100% 0, 0 100%)", "font:italic 16px/1.5 serif", "opacity:0.9",
+     "scale:0.9", "margin-left:-20px", "position:relative;top:-2px"],
+)  # fmt: skip
+def test_what_is_styled_otherwise_stays(style: str) -> None:
+    third = "A third paragraph tells what became of the cranes, the quay and the harbour company."
+    assert third in _article(f'<p style="{style}">{third}</p>').text
+
+
+def test_orders_on_a_page_with_rules_that_are_not_understood_score_as_hidden_ones() -> None:
+    rule = "<style>p:has(b){display:none}</style>"
+    seen, doubted = _article(f"<p>{ORDER}</p>"), _article(f"<p>{ORDER}</p>", head=rule)
+    assert ORDER in doubted.text
+    assert doubted.injection_score > seen.injection_score
+    assert _article("", head=rule).injection_score == 0
+
+
+def test_a_base_that_is_no_url_and_controls_by_reference_break_no_page() -> None:
+    page = _article("<p hidden>x</p>\x01&#1;&#x0B;&#xd800; <a href='http://[::1'>a</a>",
+                    head="<base href='http://[::1'>")  # fmt: skip
+    assert FIRST in page.text
+    assert page.links == []
+
+
 @pytest.mark.parametrize("body", ["", "<p></p>", "<script>x</script>", "<p hidden>x</p>"])
 def test_a_page_without_text_has_none(body: str) -> None:
     assert _read(body).text == ""

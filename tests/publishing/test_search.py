@@ -37,6 +37,21 @@ def test_nothing_is_found_for_what_no_article_is_about() -> None:
     assert search("photosynthesis in algae") == []
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ["-" * 33, "- " * 33, "(-" * 100, "a" + "(-" * 90, '"' + "- " * 60 + '"', '-"' * 90, "!" * 99,
+     "a" + "&" * 99, "or " * 60, "a or " * 40, "-a " * 60, "''':*\\", "\ud800", "\x00"],
+)  # fmt: skip
+def test_whatever_is_typed_nothing_is_raised(typed: str) -> None:
+    make_article("Leap seconds", body="Clocks stop.", indexed=True)
+    assert search(typed) == []
+
+
+def test_operators_around_words_hide_no_article() -> None:
+    make_article("Leap seconds", body="Clocks stop at midnight.", indexed=True)
+    assert _titles("(clocks) & 'midnight'! --stop") == ["Leap seconds"]
+
+
 def test_quotes_and_minus_are_meant_to_the_letter() -> None:
     make_article("One", body="The leap second was a vote.", indexed=True)
     make_article("Two", body="The leap second is a clock.", indexed=True)

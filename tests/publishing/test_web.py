@@ -123,7 +123,7 @@ def test_a_name_that_stands_for_a_private_address_is_never_dialled(
     web: PageServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, dialled = _stand_in(monkeypatch, [["127.0.0.1"]], web.port)
-    with pytest.raises(DeadPageError, match=r"refused: pages\.example stands for 127\.0\.0\.1"):
+    with pytest.raises(DeadPageError, match=r"refused: pages\.example is not a public address$"):
         fetch("http://pages.example/", deadline=_soon())
     assert dialled == []
 
@@ -144,7 +144,7 @@ def test_a_name_that_changes_before_a_redirect_is_refused_there(
 ) -> None:
     web.pages["/"] = redirect("/next")
     _, dialled = _stand_in(monkeypatch, [[PUBLIC], ["10.0.0.1"]], web.port)
-    with pytest.raises(DeadPageError, match=r"stands for 10\.0\.0\.1"):
+    with pytest.raises(DeadPageError, match=r"pages.example is not a public address$"):
         fetch("http://pages.example/", deadline=_soon())
     assert dialled == [(PUBLIC, 80)]
 

@@ -7,18 +7,22 @@ from django.test import Client
 from django.utils import timezone
 
 from lanes.models import Lane
-from publishing.models import Article, Brief, Call, Cap
+from publishing.models import Article, Brief, Call, Cap, Text
+from publishing.payloads import Brief as Payload
+from publishing.texts import text_digest
 from tests.publishing.admin.conftest import errored, person, signed_in
+from workflows.models import LogEntry
 
 pytestmark = pytest.mark.django_db
 ARTICLES = "/admin/publishing/article/"
+SENT = {"brief_id": "a", "lane": "trial", "title": "A", "summary": "On A."}
 
 
 @pytest.fixture
 def article(lane: Lane) -> Article:
     assert lane.bundle is not None
     brief = Brief.objects.create(
-        brief_id="a", lane=lane, instance=errored("a"), bundle=lane.bundle, payload={"title": "A"}
+        brief_id="a", lane=lane, instance=errored("a"), bundle=lane.bundle, payload=SENT
     )
     return Article.objects.create(brief=brief, lane=lane, slug="a", status="live")
 
@@ -39,10 +43,32 @@ def test_an_article_is_withdrawn_after_a_page_that_says_so_and_put_back(article:
         "Their addresses answer 410" in act(client, article, "withdraw_selected").content.decode()
     )
     assert status_of(article) == "live"
-    act(client, article, "withdraw_selected", confirmed="yes")
+    act(client, article, "withdraw_selected", confirmed="yes", why="wrong")
     assert status_of(article) == "withdrawn"
-    act(client, article, "put_back_selected", confirmed="yes")
+    act(client, article, "put_back_selected", confirmed="yes", why="right")
     assert status_of(article) == "live"
+    logged = LogEntry.objects.filter(instance=article.brief.instance).order_by("pk")
+    assert list(logged.values_list("kind", "actor", "why"))[-2:] == [
+        ("withdrawn", "edna", "wrong"),
+        ("put back", "edna", "right"),
+    ]
+
+
+def test_an_article_whose_text_another_brief_has_published_is_not_put_back(
+    article: Article, lane: Lane
+) -> None:
+    other = Brief.objects.create(
+        brief_id="b", lane=lane, instance=errored("b"), bundle=article.brief.bundle, payload=SENT
+    )
+    Article.objects.create(brief=other, lane=lane, slug="b", status="live")
+    Text.objects.create(brief=other, digest=text_digest(Payload.model_validate(SENT)))
+    Article.objects.filter(pk=article.pk).update(status="withdrawn")
+    client = signed_in(person("edna", "publishing.change_article"))
+
+    answer = act(client, article, "put_back_selected", confirmed="yes")
+    assert "the text of a belongs to another brief now" in answer.content.decode()
+    assert status_of(article) == "withdrawn"
+    assert not LogEntry.objects.filter(kind="put back").exists()
 
 
 def test_a_draft_is_never_put_back(article: Article) -> None:
@@ -62,12 +88,19 @@ def test_who_may_only_look_withdraws_nothing(article: Article) -> None:
 def test_a_cap_is_edited_in_dollars_and_kept_in_micros() -> None:
     client = signed_in(person("olga", "publishing.add_cap", "publishing.change_cap"))
     address = "/admin/publishing/cap/add/"
-    client.post(address, {"scope": "lane-day", "name": "news", "dollars": "12.345678"})
-    assert Cap.objects.get(scope="lane-day", name="news").cap_micros == 12_345_678
+    Cap.objects.all().delete()
+    client.post(address, {"scope": "day", "dollars": "12.345678"})
+    assert Cap.objects.get(scope="day", name="").cap_micros == 12_345_678
 
-    named = client.post(address, {"scope": "brief", "name": "news", "dollars": "1"})
-    assert b"Only the cap of a lane&#x27;s day has a name." in named.content
-    assert not Cap.objects.filter(scope="brief", name="news").exists()
+
+@pytest.mark.parametrize("scope", ["call", "step", "lane-day", "brief"])
+def test_only_caps_that_hold_are_offered_and_each_once(scope: str) -> None:
+    Cap.objects.get_or_create(scope="brief", name="", defaults={"cap_micros": 7})
+    before = list(Cap.objects.order_by("pk").values())
+    client = signed_in(person("olga", "publishing.add_cap", "publishing.change_cap"))
+    answer = client.post("/admin/publishing/cap/add/", {"scope": scope, "dollars": "1"})
+    assert answer.status_code == 200
+    assert list(Cap.objects.order_by("pk").values()) == before
 
 
 def test_the_list_of_calls_adds_up_what_is_listed() -> None:

@@ -106,7 +106,10 @@ def test_a_restart_clicked_twice_restarts_once(operator: Client) -> None:
     operator.post(page_of(instance, "restart/"), data)
     answer = operator.post(page_of(instance, "restart/"), data, follow=True)
 
-    assert "was restarted meanwhile; nothing changed" in answer.content.decode()
+    assert (
+        "was restarted meanwhile, and is in generation 2; nothing changed"
+        in answer.content.decode()
+    )
     assert state_of(instance)[1] == 2
 
 
@@ -208,7 +211,6 @@ def test_a_list_of_many_costs_as_many_queries_as_a_list_of_one(operator: Client)
         ("?partition=p", ["trial-a", "trial-b", "trial-c"]),
         ("?q=trial-a", ["trial-a"]),
         ("?q=IAL-B", ["trial-b"]),
-        ("?q=%00", ["trial-a", "trial-b", "trial-c"]),
     ],
 )
 def test_the_list_is_filtered_and_searched(operator: Client, query: str, found: list[str]) -> None:

@@ -30,11 +30,18 @@ def make_page(routine: Routine) -> str:
     return f"/admin/publishing/routine/{routine.pk}/make-key/"
 
 
+def form_of(client: Client, routine: Routine) -> dict[str, str]:
+    """Return what the page's form would send."""
+    page = client.get(make_page(routine)).content.decode()
+    (form,) = re.findall(r'name="form" value="([^"]+)"', page)
+    return {"form": form}
+
+
 def test_a_key_is_made_by_a_post_and_shown_this_once(keeper: Client, routine: Routine) -> None:
-    keeper.get(make_page(routine))
+    form = form_of(keeper, routine)
     assert RoutineKey.objects.count() == 0
 
-    answer = keeper.post(make_page(routine))
+    answer = keeper.post(make_page(routine), form)
     shown = KEY.findall(answer.content.decode())
     assert "no-store" in answer["Cache-Control"]
     assert verify_key(shown[0]).routine == routine
@@ -49,6 +56,32 @@ def test_a_key_is_made_by_a_post_and_shown_this_once(keeper: Client, routine: Ro
         assert row.prefix in page
         assert not KEY.search(page)
         assert row.digest not in page
+
+
+def test_a_form_that_is_sent_again_makes_no_second_key(keeper: Client, routine: Routine) -> None:
+    form = form_of(keeper, routine)
+    keeper.post(make_page(routine), form)
+    made = RoutineKey.objects.get()
+
+    again = keeper.post(make_page(routine), form, follow=True)
+    assert "No key was made: that form was used before" in again.content.decode()
+    assert not KEY.search(again.content.decode())
+    assert RoutineKey.objects.get() == made
+
+
+@pytest.mark.parametrize("form", [{}, {"form": "pw_aaaaaaaa"}])
+def test_a_form_that_was_not_given_here_makes_no_key(
+    keeper: Client, routine: Routine, form: dict[str, str]
+) -> None:
+    answer = keeper.post(make_page(routine), form, follow=True)
+    assert "No key was made" in answer.content.decode()
+    assert RoutineKey.objects.count() == 0
+
+
+def test_a_form_of_another_routine_makes_no_key(keeper: Client, routine: Routine) -> None:
+    form = form_of(keeper, Routine.objects.create(name="other"))
+    keeper.post(make_page(routine), form)
+    assert RoutineKey.objects.count() == 0
 
 
 def test_a_key_is_revoked_after_a_page_that_says_so_and_its_row_stays(

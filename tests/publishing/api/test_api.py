@@ -97,6 +97,12 @@ def test_a_duplicate_is_never_an_error_whatever_else_it_holds(post: Post, redraf
     assert response.json()["changed"]
 
 
+def test_the_places_that_differ_are_cut_however_long_their_names(post: Post) -> None:
+    post(a_brief())
+    (place,) = post(a_brief(**{"x" * 300_000: 1})).json()["changed"]
+    assert place == "/" + "x" * 199 + "…"
+
+
 def test_a_duplicate_in_a_lane_that_has_closed_is_absorbed(post: Post, news: Lane) -> None:
     post(a_brief())
     Lane.objects.filter(pk=news.pk).update(closed_because="Summer break.")
@@ -116,7 +122,8 @@ def test_a_duplicate_of_an_errored_instance_says_that_only_an_operator_helps(pos
     set_status("b-1", Status.ERRORED)
     told = post(a_brief()).json()["next"]
     assert "operator must retry" in told
-    assert "No new brief_id helps" in told
+    assert "same text under a new brief_id" in told
+    assert "a brief with other sources is another brief" in told
 
 
 def test_a_brief_id_taken_in_a_hidden_lane_tells_nothing_else(
@@ -158,6 +165,7 @@ def test_when_the_money_of_today_is_spent_the_brief_is_kept_and_the_reset_is_tol
     assert response.status_code == 202
     assert body["budget"]["resets_at"] == f"{today + timedelta(days=1)}T00:00:00Z"
     assert body["budget"]["resets_at"] in body["next"]
+    assert "until an operator raises the cap and retries it" in body["next"]
 
 
 def test_answers_are_json_whatever_is_accepted(client: Client, key: str) -> None:

@@ -2,13 +2,16 @@
 
 import io
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from lanes.models import Lane
+from publishing.faults import read_brief
 from publishing.payloads import Brief as Payload
+from publishing.refusals import InvalidBriefError
 from tests.publishing.api.conftest import NO_ROWS, PUBLISH, Post, a_brief, rows
 
 pytestmark = pytest.mark.django_db
@@ -127,7 +130,25 @@ def test_a_brief_id_that_fits_is_kept_as_it_is(post: Post, brief_id: str) -> Non
             "unknown-field",
         ),
         ({"a/b~c": 1}, "/a~1b~0c", "unknown-field"),
-        ({"\ud800": 1}, "", "not-text"),
+        ({"\ud800": 1}, "/\\ud800", "not-text"),
+        (
+            {"sources": [{"url": "https://example.org", "\ud800": 1}]},
+            "/sources/0/\\ud800",
+            "not-text",
+        ),
+        ({"points": ["p", "\ud800"]}, "/points/1", "not-text"),
+        ({"slug": "api"}, "/slug", "reserved-slug"),
+        ({"title": " \u200b\u00ad"}, "/title", "blank"),
+        ({"summary": "\u2060\n\u3000"}, "/summary", "blank"),
+        ({"points": ["p", "\ufeff"]}, "/points/1", "blank"),
+        ({"tags": ["\u3164"]}, "/tags/0", "blank"),
+        ({"sources": [{"url": ""}]}, "/sources/0/url", "too-short"),
+        ({"publish_at": "2027-03-01T09:00:00+00:60"}, "/publish_at", "not-a-time"),
+        ({"publish_at": "2027-03-01T09:00:00+05:60"}, "/publish_at", "not-a-time"),
+        ({"publish_at": "2027-03-01T09:00:00-00:61"}, "/publish_at", "not-a-time"),
+        ({"publish_at": "2027-03-01T09:00:00+24:00"}, "/publish_at", "not-a-time"),
+        ({"publish_at": "2027-03-01T23:59:60Z"}, "/publish_at", "not-a-time"),
+        ({"publish_at": "0000-03-01T09:00:00Z"}, "/publish_at", "not-a-time"),
         ({"publish_at": "tomorrow"}, "/publish_at", "not-a-time"),
         ({"publish_at": "2031-01-01T10:00:00"}, "/publish_at", "not-a-time"),
         ({"publish_at": "2031-02-30T10:00:00Z"}, "/publish_at", "not-a-time"),
@@ -202,6 +223,48 @@ def test_too_long_says_the_limit_and_the_length(post: Post) -> None:
     assert error["fix"] == "Shorten it by 431 characters."
 
 
+@pytest.mark.parametrize(
+    ("fields", "detail", "fix"),
+    [
+        (
+            {"title": ""},
+            "title is empty",
+            "Write it, for it is needed: a string of 1 to 200 characters.",
+        ),
+        (
+            {"sources": [{"url": ""}]},
+            "url is empty",
+            "Write it, for it is needed: the address of a page, http or https.",
+        ),
+        (
+            {"points": ["", "p"]},
+            "item 0 of points is empty",
+            "Write something there, or remove the item.",
+        ),
+        (
+            {"tags": ["t", " "]},
+            "item 1 of tags holds nothing that can be seen",
+            "Write something there, or remove the item.",
+        ),
+        (
+            {"sources": ["u"]},
+            "item 0 of sources is a string; an object is wanted",
+            "Send an object.",
+        ),
+        (
+            {"sources": [{"url": "https://example.org", "\ud800": 1}]},
+            "the name \\ud800 holds a lone surrogate, which is no character",
+            "Send whole characters, in UTF-8, or remove the field.",
+        ),
+    ],
+)
+def test_a_fault_names_its_field_and_what_is_needed(
+    post: Post, fields: dict[str, Any], detail: str, fix: str
+) -> None:
+    error = only_error(post(a_brief(**fields)), 422)
+    assert (error["detail"], error["fix"]) == (detail, fix)
+
+
 def test_every_fault_is_told_at_once(post: Post) -> None:
     response = post({"brief_id": "b-1", "title": "", "lane": "nowhere", "x": 1})
     assert {error["pointer"] for error in response.json()["errors"]} == {
@@ -215,6 +278,39 @@ def test_every_fault_is_told_at_once(post: Post) -> None:
 def test_a_flood_of_faults_is_cut(post: Post) -> None:
     response = post(a_brief(**{f"x{n}": n for n in range(20_000)}))
     assert len(response.json()["errors"]) == 50
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"k" * 300_000: ["\x00"] * 3000},
+        {f"{n}-" + "k" * 15_000: n for n in range(60)},
+        {"points": ["\x00"] * 30, "tags": ["\x00"] * 10, "notes": {"k" * 900_000: "\x00"}},
+        {"sources": [{f"{n}-{m}" + "k" * 500: m for m in range(80)} for n in range(20)]},
+        {"sources": [{"url": "http://127.0.0.1/" + "k" * 5000}] * 100},
+        {"publish_at": "2031-01-01T10:00:00." + "0" * 900_000 + "Z"},
+        {"lane": "\ud800" * 150_000},
+        {"\ud800" * 150_000: 1},
+    ],
+)
+def test_an_answer_stays_small_whatever_is_wrong(post: Post, fields: dict[str, Any]) -> None:
+    response = post(a_brief(**fields))
+    assert response.status_code == 422
+    assert 1 <= len(response.json()["errors"]) <= 50
+    assert len(response.content) < 50_000
+    assert rows() == NO_ROWS
+
+
+def test_faults_are_looked_for_no_further_than_they_are_told() -> None:
+    payload = a_brief(**{"k" * 300_000: ["\x00"] * 3000})
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidBriefError):
+            read_brief(payload, lane_exists=True, allowed_lanes=["news"])
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 4_000_000
 
 
 def test_strings_are_taken_as_sent(post: Post) -> None:
@@ -265,6 +361,28 @@ def test_a_chunked_body_is_read(client: Client, key: str) -> None:
 def test_a_chunked_body_of_more_than_a_mebibyte_is_413(client: Client, key: str) -> None:
     response = chunked(client, key, b"x" * (2**20 + 1), is_ended_by_server=True)
     assert only_error(response, 413)["code"] == "too-large"
+
+
+class MalformedChunks(io.RawIOBase):
+    """A stream as gunicorn's: a malformed chunk raises a class of its own, no OSError."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise EOFError("Invalid chunk size: b'ZZ'")
+
+
+@pytest.mark.parametrize(("sent", "status"), [("application/json", 400), ("text/plain", 415)])
+def test_a_malformed_chunk_is_no_error_of_the_server(
+    client: Client, key: str, sent: str, status: int
+) -> None:
+    environ: dict[str, Any] = {
+        "CONTENT_TYPE": sent,
+        "CONTENT_LENGTH": "",
+        "wsgi.input": MalformedChunks(),
+        "wsgi.input_terminated": True,
+    }
+    headers = {"Authorization": f"Bearer {key}", "Transfer-Encoding": "chunked"}
+    response = client.generic("POST", PUBLISH, b"", headers=headers, **environ)
+    assert only_error(response, status)["code"] in {"unreadable", "unsupported-media-type"}
 
 
 def test_a_chunked_body_that_the_server_does_not_end_is_411(client: Client, key: str) -> None:

@@ -13,8 +13,9 @@ import psycopg
 import pytest
 from django import db
 
-from publishing.models import Brief, Routine
-from tests.publishing.api.conftest import PUBLISH, a_brief, rows
+from publishing.models import Brief, Routine, Text
+from tests.publishing.api.conftest import PUBLISH, a_brief, rows, set_status
+from workflows.models import Status
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Send = Callable[[bytes], tuple[int, Any]]
@@ -61,6 +62,14 @@ def test_of_twenty_ids_with_one_text_one_creates(send: Send) -> None:
     briefs = [a_brief(brief_id=f"b-{number}") for number in range(20)]
     assert all_at_once(send, briefs) == {202: 1, 409: 19}
     assert rows() == {"Brief": 1, "Instance": 1, "Slug": 0, "Text": 1}
+
+
+def test_of_twenty_ids_that_want_the_text_of_a_failed_brief_one_gets_it(send: Send) -> None:
+    send(json.dumps(a_brief()).encode())
+    set_status("b-1", Status.ERRORED)
+    briefs = [a_brief(brief_id=f"c-{number}") for number in range(20)]
+    assert all_at_once(send, briefs) == {202: 1, 409: 19}
+    assert Text.objects.get().brief.brief_id.startswith("c-")
 
 
 def test_a_limit_holds_against_simultaneous_posts(send: Send, routine: Routine) -> None:

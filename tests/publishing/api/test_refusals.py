@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from lanes.models import Lane
 from publishing.keys import make_key
-from publishing.models import Brief, Routine, RoutineKey
+from publishing.models import Article, Brief, Routine, RoutineKey, Text
+from publishing.texts import regain_text
 from tests.publishing.api.conftest import (
     NO_ROWS,
     PUBLISH,
@@ -63,6 +64,48 @@ def test_a_complete_brief_keeps_its_text(post: Post) -> None:
     post(a_brief())
     set_status("b-1", Status.COMPLETE)
     assert_problem(post(a_brief(brief_id="b-2")), 409, "same-text")
+
+
+def give_article(brief_id: str, status: str) -> None:
+    brief = Brief.objects.get(brief_id=brief_id)
+    Article.objects.create(brief=brief, lane=brief.lane, slug=brief_id, status=status)
+
+
+def test_a_failed_brief_whose_article_is_live_keeps_its_text(post: Post) -> None:
+    post(a_brief())
+    give_article("b-1", "live")
+    set_status("b-1", Status.ERRORED)
+    before = rows()
+    problem = assert_problem(post(a_brief(brief_id="b-2")), 409, "same-text")
+    assert "publish-b-1" in problem["detail"]
+    assert rows() == before
+
+
+def test_the_text_of_a_withdrawn_article_may_be_posted_under_a_new_id(post: Post) -> None:
+    post(a_brief())
+    give_article("b-1", "withdrawn")
+    set_status("b-1", Status.COMPLETE)
+    assert post(a_brief(brief_id="b-2")).status_code == 202
+    assert Text.objects.get().brief.brief_id == "b-2"
+
+
+def test_a_withdrawn_article_that_is_run_again_keeps_its_text(post: Post) -> None:
+    post(a_brief())
+    give_article("b-1", "withdrawn")
+    set_status("b-1", Status.RUNNING)
+    assert_problem(post(a_brief(brief_id="b-2")), 409, "same-text")
+
+
+def test_a_brief_regains_its_text_unless_another_one_may_publish_it(post: Post) -> None:
+    post(a_brief())
+    first = Brief.objects.get()
+    set_status("b-1", Status.ERRORED)
+    post(a_brief(brief_id="b-2"))
+    assert regain_text(first) is False
+    assert Text.objects.get().brief.brief_id == "b-2"
+    set_status("b-2", Status.TERMINATED)
+    assert (regain_text(first), regain_text(first)) == (True, True)
+    assert Text.objects.get().brief == first
 
 
 def test_a_lane_out_of_scope_is_403_and_names_what_the_key_may_use(post: Post) -> None:
@@ -156,6 +199,20 @@ def test_every_other_path_of_the_api_is_a_problem_404(
     settings.DEBUG = debug
     post(a_brief())
     assert_problem(get(path), 404, "not-found")
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("path", [PUBLISH, "/api", "/api/nowhere"])
+def test_a_host_that_is_not_the_sites_is_a_problem_400_that_shows_nothing(
+    client: Client, settings: Any, path: str, debug: bool
+) -> None:
+    settings.DEBUG = debug
+    settings.ALLOWED_HOSTS = ["testserver"]
+    response = client.generic("POST", path, b"{}", headers={"Host": "evil.example"})
+    assert_problem(response, 400, "bad-host")
+    told = response.content.decode()
+    assert "evil" not in told
+    assert str(settings.BASE_DIR) not in told
 
 
 @pytest.mark.parametrize("method", ["get", "post", "put", "delete", "options"])

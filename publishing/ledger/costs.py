@@ -1,4 +1,4 @@
-"""What was paid, as the admin adds it up: a call with a lost answer counts in full."""
+"""What was paid, added up: a call with a lost answer counts in full, an open one not yet."""
 
 from django.db.models import BigIntegerField, Case, F, OuterRef, Subquery, Sum, When
 from django.db.models.functions import Coalesce
