@@ -4,9 +4,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from publishing.budget import find_spent_budget
 from publishing.instances import describe_instance
-from publishing.intake import Submission
+from publishing.intake.submit import Submission
+from publishing.ledger.today import find_spent_budget
 from workflows.models import Status
 
 _ENDED = {Status.COMPLETE.label, Status.TERMINATED.label}

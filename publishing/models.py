@@ -83,7 +83,7 @@ class Text(models.Model):
     """Who holds a text: one row for each payload without brief_id, lane, slug, publish_at.
 
     The holder keeps it while its article is live or its instance may still publish; see
-    `publishing.texts.hold_text`.
+    `publishing.intake.texts.hold_text`.
     """
 
     digest = models.CharField(max_length=64, unique=True)

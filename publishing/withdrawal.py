@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from django.db import connection, transaction
 from django.utils import timezone
 
+from publishing.intake.texts import regain_text
 from publishing.models import Article, Brief
-from publishing.texts import regain_text
 from workflows.models import LogEntry
 
 

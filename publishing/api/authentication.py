@@ -8,7 +8,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from lanes.models import Lane
-from publishing.intake import Sender
+from publishing.intake.submit import Sender
 from publishing.keys import UnknownKeyError, verify_key
 from publishing.models import RoutineKey
 

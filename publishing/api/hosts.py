@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from publishing.api.parsing import read_off
 from publishing.api.problems import MEDIA_TYPE, Problem
-from publishing.refusals import Fault
+from publishing.intake.refusals import Fault
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from publishing.api.problems import Problem
-from publishing.refusals import Fault
+from publishing.intake.refusals import Fault
 
 BODY_BYTES_MAX = 1024 * 1024
 READ_OFF_BYTES_MAX = 8 * 1024 * 1024  # of a body that is refused, so that clients see the answer

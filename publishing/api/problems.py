@@ -10,8 +10,8 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.status import HTTP_422_UNPROCESSABLE_ENTITY as UNPROCESSABLE
 
-from publishing import refusals
-from publishing.refusals import Fault, RefusedError
+from publishing.intake import refusals
+from publishing.intake.refusals import Fault, RefusedError
 from workflows.errors import CreateBusyError
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from publishing.answers import describe_submission
 from publishing.api.authentication import RoutineSender
 from publishing.api.parsing import JsonOnly, read_off, read_payload
 from publishing.instances import describe_instance, find_instance, instance_path
-from publishing.intake import submit_brief
+from publishing.intake.submit import submit_brief
 
 
 class AsciiRenderer(JSONRenderer):

@@ -14,8 +14,8 @@ from lanes.contracts import BundleSpecs
 from publishing import ledger
 from publishing.ledger import Answer, PaidCall
 from publishing.payloads import Brief, Citation, Draft, Grounded, WrittenBy
-from publishing.prompting import build_request
-from publishing.providers.offline_author import compose
+from publishing.writing.offline_author import compose
+from publishing.writing.prompting import build_request
 from workflows.contracts import Contract, StepContext, StepOptions
 from workflows.errors import NonRetryableError
 from workflows.registry import step

@@ -16,9 +16,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
+from publishing.fetching.pages import Link, UnreadablePageError, cut_text, read_page
+from publishing.fetching.web import FetchError, UnreachablePageError, fetch
 from publishing.payloads import Brief, FetchedSource, Grounded, Validated
-from publishing.providers.pages import Link, UnreadablePageError, cut_text, read_page
-from publishing.providers.web import FetchError, UnreachablePageError, fetch
 from workflows.contracts import StepContext, StepOptions
 from workflows.errors import NonRetryableError, RetryableError
 from workflows.registry import step

@@ -7,8 +7,8 @@ since the end of 2023, Bing's since 2022.
 from django.db.models.functions import Coalesce, Now
 
 from publishing import models
+from publishing.intake.texts import refuse_republishing
 from publishing.payloads import Brief, Cover, Indexed, Persisted, Published
-from publishing.texts import refuse_republishing
 from workflows.contracts import Transaction
 from workflows.registry import step
 

@@ -6,10 +6,10 @@ from django.db.models import F
 from pgvector.django import CosineDistance
 
 from publishing import models
+from publishing.intake.texts import refuse_republishing
 from publishing.payloads import Brief, Validated
 from publishing.providers.embeddings import embed
 from publishing.slugs import RESERVED, derive_slug
-from publishing.texts import refuse_republishing
 from workflows.contracts import StepOptions, Transaction
 from workflows.errors import NonRetryableError, Park
 from workflows.models import Status

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from publishing.providers.addresses import (
+from publishing.fetching.addresses import (
     RefusedAddressError,
     UnresolvedNameError,
     is_public,

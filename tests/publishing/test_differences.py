@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from publishing.differences import find_differences
+from publishing.intake.differences import find_differences
 
 
 @pytest.mark.parametrize(

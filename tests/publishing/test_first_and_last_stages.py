@@ -9,6 +9,7 @@ from django.db import transaction
 
 from lanes.models import Bundle, Lane
 from publishing import models
+from publishing.intake.texts import text_digest
 from publishing.payloads import (
     Brief,
     Citation,
@@ -24,7 +25,6 @@ from publishing.payloads import (
 from publishing.stages.persist import persist
 from publishing.stages.publish import publish
 from publishing.stages.validate import ValidateOptions, validate
-from publishing.texts import text_digest
 from tests.trial.stages import ENTRIES
 from workflows.contracts import Contract, StepContext, Transaction
 from workflows.dispatch import create_instance

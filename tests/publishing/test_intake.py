@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from lanes.models import Lane
-from publishing.intake import Sender, submit_brief
+from publishing.intake.submit import Sender, submit_brief
 from publishing.keys import verify_key
 from publishing.models import Brief, Bucket, Call, Routine, RoutineKey
 from tests.publishing.api.conftest import NO_ROWS, a_brief, make_lane, rows

@@ -5,8 +5,8 @@ import re
 
 from django.conf import settings
 
+from publishing.fetching.addresses import refuse_literal
 from publishing.logs import LineFormatter
-from publishing.providers.addresses import refuse_literal
 
 BASE, DATA = str(settings.BASE_DIR), str(settings.DATA_DIR)
 LINES = LineFormatter(roots={BASE: "", DATA: "DATA_DIR/"})
@@ -25,9 +25,9 @@ def test_an_exception_stands_on_the_records_line_with_the_place() -> None:
     else:
         raise AssertionError("None is no address")
     place = (
-        r"\(publishing/providers/addresses\.py:\d+ in _take_apart < "
-        r"publishing/providers/addresses\.py:\d+ in read_target < "
-        r"publishing/providers/addresses\.py:\d+ in refuse_literal\)$"
+        r"\(publishing/fetching/addresses\.py:\d+ in _take_apart < "
+        r"publishing/fetching/addresses\.py:\d+ in read_target < "
+        r"publishing/fetching/addresses\.py:\d+ in refuse_literal\)$"
     )
     assert re.search(rf"ERROR publishing a failed: TypeError: .*{place}", line)
     assert "site-packages" not in line

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 
+@pytest.mark.django_db
 def test_a_stored_object_is_served_and_may_be_kept_for_ever(
     client: Client, settings: Any, tmp_path: Path
 ) -> None:

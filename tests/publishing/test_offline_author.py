@@ -9,12 +9,12 @@ import pytest
 
 import publishing.demo
 from publishing.directives import plain_text, read
+from publishing.fetching.pages import read_page
 from publishing.payloads import Brief, Draft, FetchedSource, Grounded
-from publishing.providers.extracts import escape, split_sentences
-from publishing.providers.offline_author import compose
-from publishing.providers.pages import read_page
 from publishing.stages.clean import CleanOptions, clean
 from publishing.stages.generate import GenerateOptions, generate
+from publishing.writing.extracts import escape, split_sentences
+from publishing.writing.offline_author import compose
 from tests.publishing.writing import BUNDLE, RULE, brief, context, source
 
 DEMO = Path(publishing.demo.__file__).parent

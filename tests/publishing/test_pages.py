@@ -2,7 +2,7 @@
 
 import pytest
 
-from publishing.providers.pages import Page, read_page
+from publishing.fetching.pages import Page, read_page
 
 FIRST = (
     "The first paragraph tells at some length how the harbour was built, by whom, and what it cost."

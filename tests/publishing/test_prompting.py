@@ -8,8 +8,8 @@ import pytest
 
 from publishing.ledger.keys import canonical_json
 from publishing.payloads import FetchedSource, Grounded
-from publishing.prompting import build_request
 from publishing.stages.generate import GenerateOptions, worst_case
+from publishing.writing.prompting import build_request
 from tests.publishing.writing import BUNDLE, RULE, brief, source
 from workflows.errors import NonRetryableError
 from workflows.registry import get_step

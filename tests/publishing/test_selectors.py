@@ -3,7 +3,7 @@
 import pytest
 from lxml import html
 
-from publishing.providers.selectors import Matcher, UnreadSelectorError, read_selector
+from publishing.fetching.selectors import Matcher, UnreadSelectorError, read_selector
 
 TREE = html.document_fromstring(
     "<body class=js><div class='w y' id=top data-h='One two'><p class=a>a</p><p class=b>b</p>"
@@ -60,7 +60,7 @@ def test_states_and_pseudo_elements_mean_nobody(selector: str) -> None:
 
 
 def test_a_page_has_only_so_many_comparisons(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("publishing.providers.selectors.MOST_COMPARISONS", 3)
+    monkeypatch.setattr("publishing.fetching.selectors.MOST_COMPARISONS", 3)
     read, matcher = read_selector("p"), Matcher()
     assert read is not None
     assert sum(matcher.fits(p, read) for p in TREE.iter("p")) == 3

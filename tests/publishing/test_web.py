@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from publishing.providers.web import DeadPageError, FetchedPage, UnreachablePageError, fetch
+from publishing.fetching.web import DeadPageError, FetchedPage, UnreachablePageError, fetch
 from tests.publishing.page_server import Answer, PageServer, page, redirect, serve_pages
 
 PUBLIC = "93.184.216.34"

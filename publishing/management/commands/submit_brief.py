@@ -14,8 +14,8 @@ from lanes.models import Lane
 from publishing.answers import describe_submission
 from publishing.api.parsing import BODY_BYTES_MAX, read_json
 from publishing.api.problems import Problem
-from publishing.intake import Sender, submit_brief
-from publishing.refusals import Fault, RefusedError
+from publishing.intake.refusals import Fault, RefusedError
+from publishing.intake.submit import Sender, submit_brief
 from workflows.errors import CreateBusyError
 
 

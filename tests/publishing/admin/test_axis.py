@@ -54,14 +54,13 @@ def test_between_an_end_and_its_retry_nothing_is_drawn_as_waiting() -> None:
     failed = instance.attempts.get()
     ended, retried = failed.finished_at, failed.finished_at + timedelta(hours=2)
     for kind, when in (("errored", ended), ("retry", retried)):
-        LogEntry.objects.create(
-            transaction=1, instance=instance, generation=1, kind=kind, at=when
-        )
+        LogEntry.objects.create(transaction=1, instance=instance, generation=1, kind=kind, at=when)
     begun = retried + timedelta(seconds=1)
     Attempt.objects.create(
         instance=instance, generation=1, position=1, entry="trial_second", number=2,
         outcome="failed", started_at=begun, finished_at=begun + timedelta(seconds=1),
     )  # fmt: skip
+    assert failed.started_at is not None
     instance.created_at, instance.finished_at = failed.started_at, begun + timedelta(seconds=1)
     timeline = read_timeline(instance)
     assert [gap.label for gap in timeline.breaks] == ["2 h"]

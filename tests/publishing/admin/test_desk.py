@@ -7,9 +7,9 @@ from django.test import Client
 from django.utils import timezone
 
 from lanes.models import Lane
+from publishing.intake.texts import text_digest
 from publishing.models import Article, Brief, Call, Cap, Text
 from publishing.payloads import Brief as Payload
-from publishing.texts import text_digest
 from tests.publishing.admin.conftest import errored, person, signed_in
 from workflows.models import LogEntry
 

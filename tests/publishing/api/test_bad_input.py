@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 
 from lanes.models import Lane
-from publishing.faults import read_brief
+from publishing.intake.faults import read_brief
+from publishing.intake.refusals import InvalidBriefError
 from publishing.payloads import Brief as Payload
-from publishing.refusals import InvalidBriefError
 from tests.publishing.api.conftest import NO_ROWS, PUBLISH, Post, a_brief, rows
 
 pytestmark = pytest.mark.django_db

@@ -9,9 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from lanes.models import Lane
+from publishing.intake.texts import regain_text
 from publishing.keys import make_key
 from publishing.models import Article, Brief, Routine, RoutineKey, Text
-from publishing.texts import regain_text
 from tests.publishing.api.conftest import (
     NO_ROWS,
     PUBLISH,

@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from publishing.differences import point_to
-from publishing.misfits import (
+from publishing.fetching.addresses import refuse_literal
+from publishing.intake.differences import point_to
+from publishing.intake.misfits import (
     TIME_FIX,
     explain_misfit,
     fix_of_nothing,
@@ -19,9 +20,8 @@ from publishing.misfits import (
     name_place,
     shorten,
 )
+from publishing.intake.refusals import Fault, InvalidBriefError, UnreadableBriefIdError
 from publishing.payloads import BRIEF_ID, Brief, BriefSource
-from publishing.providers.addresses import refuse_literal
-from publishing.refusals import Fault, InvalidBriefError, UnreadableBriefIdError
 from publishing.slugs import is_reserved
 
 FAULTS_MAX = 50  # more would hide the first ones

@@ -5,9 +5,9 @@ import difflib
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from publishing.differences import point_to
+from publishing.intake.differences import point_to
+from publishing.intake.refusals import Fault
 from publishing.payloads import Brief, BriefSource
-from publishing.refusals import Fault
 
 TIME_FIX = "Write RFC 3339 with an offset, such as 2027-03-01T09:00:00Z."
 WANTED = {

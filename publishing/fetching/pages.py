@@ -10,10 +10,10 @@ from urllib.parse import urldefrag, urljoin
 
 from lxml import etree, html
 
-from publishing.providers.decoding import decode
-from publishing.providers.hidden import Hidden, strip_hidden
-from publishing.providers.injection import score_injection, strip_unseen
-from publishing.providers.paragraphs import Block, find_article
+from publishing.fetching.decoding import decode
+from publishing.fetching.hidden import Hidden, strip_hidden
+from publishing.fetching.injection import score_injection, strip_unseen
+from publishing.fetching.paragraphs import Block, find_article
 
 MAX_TEXT_CHARS = 40_000  # of one page; about 10,000 tokens
 MAX_TITLE_CHARS = 300

@@ -24,7 +24,7 @@ import httpcore2
 import httpx2
 from django.conf import settings
 
-from publishing.providers.addresses import (
+from publishing.fetching.addresses import (
     RefusedAddressError,
     Target,
     UnresolvedNameError,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from lxml.html import HtmlElement
 
-from publishing.providers.colours import are_near, is_faint, is_near_white
-from publishing.providers.selectors import (
+from publishing.fetching.colours import are_near, is_faint, is_near_white
+from publishing.fetching.selectors import (
     Matcher,
     Selector,
     UnreadSelectorError,

@@ -17,11 +17,9 @@ from django.utils import timezone
 
 from lanes.models import Lane
 from lanes.selection import WORKFLOW, DispatchPlan, LaneWithoutBundleError, plan_for
-from publishing.differences import find_differences
-from publishing.faults import read_brief, read_brief_id, read_object
-from publishing.models import Brief, Routine
-from publishing.payloads import Brief as Payload
-from publishing.refusals import (
+from publishing.intake.differences import find_differences
+from publishing.intake.faults import read_brief, read_brief_id, read_object
+from publishing.intake.refusals import (
     BriefIdTakenError,
     LaneClosedError,
     LaneNotReadyError,
@@ -29,7 +27,9 @@ from publishing.refusals import (
     SameTextError,
     TooFastError,
 )
-from publishing.texts import hold_text, holder_of, text_digest
+from publishing.intake.texts import hold_text, holder_of, text_digest
+from publishing.models import Brief, Routine
+from publishing.payloads import Brief as Payload
 from workflows.dispatch import create_instance
 from workflows.errors import ContractError, DuplicateInstanceError
 
@@ -74,7 +74,7 @@ def submit_brief(body: object, sender: Sender) -> Submission:
     re-drafts on retry and is refused would mint a new ID and publish twice.
 
     Raises:
-        publishing.refusals.RefusedError: nothing was created; its class says why.
+        publishing.intake.refusals.RefusedError: nothing was created; its class says why.
         workflows.errors.CreateBusyError: a twin held the ID for too long; nothing was created.
     """
     payload = read_object(body)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from publishing.payloads import Brief, Citation, FetchedSource, Grounded
-from publishing.providers.extracts import (
+from publishing.writing.extracts import (
     Passage,
     choose,
     choose_lead,

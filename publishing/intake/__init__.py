@@ -1,0 +1,1 @@
+"""Taking a brief in: what is read, what is refused, who holds a text, what is created."""

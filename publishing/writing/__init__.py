@@ -1,0 +1,1 @@
+"""Writing an article: the prompt for a model, and the author that needs none."""
