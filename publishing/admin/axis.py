@@ -9,6 +9,7 @@ from publishing.admin.marks import rough_words, span_words
 _BREAK_RATIO = 3  # a gap longer than so many times the working time is broken
 _BREAK_SHARE, _BREAKS_MOST_SHARE = 9.0, 45.0  # per cent of the axis: of one break, of all
 _LABEL_SHARE = 9.0  # per cent that a label takes; where less is left there is none
+_LEAST_SHARE = 0.25  # of a bar
 _TICKS_MOST = 6
 _TICK_SECONDS = (
     0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600,
@@ -67,8 +68,8 @@ class Axis:
 
     def place(self, start: datetime, stop: datetime) -> tuple[str, str]:
         """Return left and width of a span; never so narrow that nothing is seen."""
-        left, right = self._share(start), self._share(stop)
-        return f"{left:.3f}%", f"{max(right - left, 0.25):.3f}%"
+        left, right = min(self._share(start), 100 - _LEAST_SHARE), self._share(stop)
+        return f"{left:.3f}%", f"{max(right - left, _LEAST_SHARE):.3f}%"
 
     def ticks(self) -> list[Tick]:
         """Return the marks whose labels have room."""
@@ -104,7 +105,7 @@ class Axis:
     def _share(self, at: datetime) -> float:
         last = self._pieces[-1]
         piece = next((p for p in self._pieces if at < p.stop), last)
-        return min(max(piece.share(at), 0.0), 99.75)
+        return min(max(piece.share(at), 0.0), 100.0)
 
 
 def _merged(spans: Iterable[Span], begin: datetime, end: datetime) -> list[Span]:

@@ -13,9 +13,11 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect, sync_playwright
 
 from lanes.models import Lane
+from lanes.versions import save_bundle, specs_of
 from publishing.models import Brief, Routine
 from tests.flows.test_pages_in_a_browser import FLAGS, LOW_CONTRAST
 from tests.publishing.admin.conftest import errored, lane
+from tests.publishing.articles import make_article
 from workflows.models import Instance, Status
 
 __all__ = ["lane"]  # the fixture
@@ -93,6 +95,28 @@ def test_an_operator_retries_a_failed_step_without_javascript(
         page.get_by_role("button", name="Retry failed step").click()
         assert "Now trial_second of trial-a is tried again." in page.content()
     assert Instance.objects.get().status == Status.WAITING
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_verbs_of_articles_and_bundles_can_be_clicked(
+    live_server: Any, chromium_path: str, lane: Lane, width: int
+) -> None:
+    first = lane.bundle
+    assert first is not None
+    save_bundle(lane, specs_of(first).model_copy(update={"voice": "Dry."}))
+    article = make_article("A size")
+    look = {"viewport": {"width": width, "height": 900}}
+    with signed_in(chromium_path, live_server.url, **look) as page:
+        page.goto(f"/admin/lanes/bundle/{first.pk}/change/")
+        page.get_by_role("button", name=f"Put version {first.version} to use").click()
+        expect(page.locator(".messagelist")).to_contain_text("is used for briefs from now on")
+        page.goto(f"/admin/publishing/article/{article.pk}/change/")
+        page.get_by_role("button", name="Withdraw …").click()
+        page.get_by_role("button", name="Withdraw: 1").click()
+        expect(page.locator(".messagelist .success")).to_be_visible()
+        assert page.request.get(article.get_absolute_url()).status == 410
+    lane.refresh_from_db()
+    assert lane.bundle_id == first.pk
 
 
 def test_the_page_of_a_run_follows_it_to_its_end_and_then_stops_asking(
