@@ -8,6 +8,18 @@ DEVELOPMENT_COMMANDS = ("demo", "dev")
 
 
 def main() -> None:
+    """Run the command; Ctrl-C and a missing setting end it with a line and without a stack."""
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
+
+
+def run() -> None:
     """Run the command named on the command line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "publishing.settings")
     if len(sys.argv) > 1 and sys.argv[1] in DEVELOPMENT_COMMANDS:

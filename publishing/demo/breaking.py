@@ -9,6 +9,7 @@ import mimetypes
 import os
 import signal
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,12 +22,13 @@ from publishing.demo.object_server import ObjectServer, Refusal, StoredObject
 from publishing.demo.sample import SampleRun
 from publishing.providers.objects import ContentAddressedFileStorage
 from workflows.models import Drain
-from workflows.processes import descendants_of
+from workflows.processes import Process, descendants_of
 
 BROKEN_LANE = "business"
 BUCKET = "demo"
 RETRY_AFTER_SECONDS = 1  # asked for with the 403, so that the last retry comes after seconds
 KILLED_AT = "cover"
+LOOK_SECONDS = 0.02
 
 
 class BreakableStore(ObjectServer):
@@ -89,12 +91,14 @@ def publish_with_kill(
     store.hangs = True
     instance_ids = [run.post(brief) for brief in briefs]
     run.follow(instance_ids, until=lambda answer: _stage_at_work(answer) == KILLED_AT)
-    before = run.read(instance_ids)
-    killed = _kill_workers(workers) if any(_stage_at_work(a) for a in before) else []
-    store.hangs = False
-    if not killed:
+    if not any(_stage_at_work(run.answers[instance_id]) for instance_id in instance_ids):
+        store.hangs = False
         run.print("nothing was at work, so nobody was killed: set DATA_DIR to an empty folder")
         return
+    killed = _kill_workers(workers)
+    # Only now, that the dead can finish nothing more, and before anybody else gets past a cover.
+    before = run.read(instance_ids)
+    store.hangs = False
     run.print(f"\nkilled the workers in mid-article: SIGKILL to {', '.join(map(str, killed))}")
     run.follow(instance_ids)
     for answer in before:
@@ -118,12 +122,17 @@ def publish_with_broken_cover(run: SampleRun, brief: Answer, store: BreakableSto
 def _kill_workers(head: int) -> list[int]:
     """Send SIGKILL to the workers of this demo that hold a drain; return their pids."""
     own = descendants_of(head)
-    standing = Drain.objects.filter(ended_at=None, pid__in=own).values_list("pid", flat=True)
-    killed = sorted(set(standing))
+    standing = [
+        Process(host=drain.host, pid=drain.pid, started=drain.process_started)
+        for drain in Drain.objects.filter(ended_at=None, pid__in=own).order_by("pid")
+    ]
     connections.close_all()
-    for pid in killed:
-        os.kill(pid, signal.SIGKILL)
-    return killed
+    killed = [process for process in standing if process.is_here() and not process.is_gone()]
+    for process in killed:
+        os.kill(process.pid, signal.SIGKILL)
+    while not all(process.is_gone() for process in killed):
+        time.sleep(LOOK_SECONDS)
+    return [process.pid for process in killed]
 
 
 def _told_resume(before: Answer, after: Answer) -> str:

@@ -4,11 +4,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import IO, Self
+from typing import IO, NoReturn, Self
 
 from django.conf import settings
 
@@ -44,11 +45,12 @@ class Children:
         self._lock = lock
 
     def __enter__(self) -> Self:
-        self._guardian = self._popen(
-            [sys.executable, "-m", "publishing.demo.guardian", str(self._grace_seconds)],
-            stdin=subprocess.PIPE,
-            pass_fds=[self._lock],
-        )
+        with interrupts_postponed():
+            self._guardian = self._popen(
+                [sys.executable, "-m", "publishing.demo.guardian", str(self._grace_seconds)],
+                stdin=subprocess.PIPE,
+                pass_fds=[self._lock],
+            )
         return self
 
     def __exit__(
@@ -62,11 +64,11 @@ class Children:
     def start(self, name: str, arguments: Sequence[str]) -> Child:
         """Start `python` with the arguments; what it prints goes to DATA_DIR/{name}.log."""
         log = settings.DATA_DIR / f"{name}.log"
-        with log.open("wb") as output:
+        with log.open("wb") as output, interrupts_postponed():  # none starts without a guardian
             process = self._popen([sys.executable, *arguments], stdout=output)
-        child = Child(name=name, process=process, log=log)
-        self._children.append(child)
-        self._order(guardian.WATCH, str(process.pid))
+            child = Child(name=name, process=process, log=log)
+            self._children.append(child)
+            self._order(guardian.WATCH, str(process.pid))
         return child
 
     def stop_postgres_too(self, data_dir: Path) -> None:
@@ -128,6 +130,30 @@ class Children:
         self._guardian.send_signal(guardian.HURRY)
 
 
+def interrupt_once(number: int, frame: FrameType | None) -> NoReturn:
+    """Handle a stop signal: raise KeyboardInterrupt, and let nothing interrupt the way out."""
+    for stop in STOP_SIGNALS:
+        signal.signal(stop, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def interrupts_postponed() -> Iterator[None]:
+    """Let a stop signal that comes meanwhile take effect at the end of the block."""
+    came: list[int] = []
+    before = [
+        (number, signal.signal(number, lambda number, _frame: came.append(number)))
+        for number in STOP_SIGNALS
+    ]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+        if came:
+            interrupt_once(came[0], None)
+
+
 def wait_until_ended(children: Children, *, look_seconds: float = 0.5) -> None:
     """Stay until a stop signal comes.
 
@@ -140,5 +166,7 @@ def wait_until_ended(children: Children, *, look_seconds: float = 0.5) -> None:
 
 
 def _last_lines(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()[-LAST_LINES:]
-    return "\n".join(f"  {line}" for line in lines) or "  (it printed nothing)"
+    """Return the end of the log, of a traceback only what it says: the rest is in the file."""
+    lines = log.read_text(errors="replace").splitlines()
+    told = [line for line in lines if line and not line.startswith((" ", "Traceback"))]
+    return "\n".join(f"  {line}" for line in told[-LAST_LINES:]) or "  (it printed nothing)"

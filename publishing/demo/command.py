@@ -3,13 +3,13 @@
 import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 from rich.console import Console
 
-from publishing.demo.children import wait_until_ended
+from publishing.demo.children import STOP_SIGNALS, interrupt_once, wait_until_ended
 from publishing.demo.errors import DemoError
 from publishing.demo.running import Platform
 
@@ -32,13 +32,17 @@ class PlatformCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run, and end as one expects of a program in a terminal."""
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _interrupt)
+        for number in STOP_SIGNALS:
+            signal.signal(number, interrupt_once)
         self.console = Console(no_color=True if options["no_color"] else None)
         try:
             self.run(**options)
+        except CommandError:  # the embedded server's are operational errors too
+            raise
         except DemoError as error:
             raise CommandError(str(error)) from None
+        except OperationalError as error:
+            raise CommandError(f"the database does not serve: {str(error).strip()}") from None
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
 
@@ -46,20 +50,20 @@ class PlatformCommand(BaseCommand):
         """Do what the command is for."""
         raise NotImplementedError
 
+    def tell(self, text: str) -> None:
+        """Print a line as it is, whatever the width of the terminal."""
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
     def serve(self, running: Platform) -> None:
         """Serve until Ctrl-C."""
-        self.console.print("Serving until Ctrl-C.", highlight=False)
+        self.tell("Serving until Ctrl-C.")
         try:
             wait_until_ended(running.children)
         except KeyboardInterrupt:
-            self.console.print("\nStopping; what is open goes on at the next start.")
+            self.tell("\nStopping; what is open goes on at the next start.")
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise ArgumentTypeError("a port is a number from 1 to 65535")
     return int(text)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt

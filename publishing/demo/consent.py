@@ -8,14 +8,15 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from rich.console import Console
+from rich.text import Text
 
 from lanes.models import Lane
 from lanes.selection import WORKFLOW, plan_for
 from publishing import ledger
+from publishing.demo.briefs import PAGES
 from publishing.demo.client import Answer
 from publishing.demo.errors import RefusedCostError
 from publishing.demo.progress import dollars
-from publishing.demo.source_server import PAGES
 from publishing.models import Article, Cap
 from publishing.stages.generate import GenerateOptions
 from workflows.graphs import StepEntry, load_plan
@@ -52,7 +53,7 @@ def agree_to_cost(briefs: Sequence[Answer], console: Console, *, agreed: bool) -
             "this demo would pay, and there is no terminal to ask on: agree with --yes, or unset"
             " ANTHROPIC_API_KEY for the offline author, which is free"
         )
-    if console.input("Publish and pay? [y/N] ").strip().lower() not in ("y", "yes"):
+    if not _says_yes(console, "Publish and pay? [y/N] "):
         raise RefusedCostError("nothing was posted or paid; without ANTHROPIC_API_KEY it is free")
 
 
@@ -71,6 +72,16 @@ def forecast_cost(briefs: Sequence[Answer]) -> Forecast:
         expected_micros=sum(expected for expected, _ in costs),
         worst_micros=sum(worst for _, worst in costs),
     )
+
+
+def _says_yes(console: Console, question: str) -> bool:
+    """Ask; no answer, the end of the input and Ctrl-C are a no."""
+    try:
+        answer = console.input(Text(question))  # as text `[y/N]` is no markup
+    except (EOFError, KeyboardInterrupt):
+        console.print()  # the cursor still stands behind the question
+        return False
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _forecast_one(brief: Answer, lane: Lane) -> tuple[int, int]:

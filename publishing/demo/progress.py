@@ -127,7 +127,7 @@ def draw(answers: list[Answer], *, is_short: bool) -> Table:
     for answer in answers:
         status = answer["status"]
         table.add_row(
-            answer["lane"],
+            Text(answer["lane"]),
             _stages(answer, is_short=is_short),
             Text(told_status(answer), style=STYLES.get(status, "")),
             f"{elapsed_seconds(answer):.1f} s",

@@ -2,8 +2,9 @@
 
 import fcntl
 import os
+import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +15,17 @@ from django.conf import settings
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
-from publishing.demo.children import Children
-from publishing.demo.errors import AlreadyRunningError, SilentSiteError
-from publishing.demo.ports import choose_site_port, keep_port
+from publishing.demo.briefs import serve_sources
+from publishing.demo.children import Children, interrupts_postponed
+from publishing.demo.errors import AlreadyRunningError, PortTakenError, SilentSiteError
 from publishing.demo.preparing import prepare_database
-from publishing.demo.source_server import serve_sources
 from publishing.embedded_postgres import server
 
 HOST = "127.0.0.1"
+SITE_PORT = 8000
+SITE_PORTS_TRIED = 50
+# Below what Linux gives to outgoing connections (32768 to 60999), so that it stays free.
+SOURCES_PORTS = range(18900, 19100)
 EMBEDDED = "publishing.embedded_postgres"  # the database engine; any other server is not ours
 ANSWERS_WITHIN_SECONDS = 60.0
 LOOK_SECONDS = 0.1
@@ -75,12 +79,15 @@ class Platform:
 
 
 @contextmanager
-def platform(*, port: int | None, environment: Mapping[str, str]) -> Iterator[Platform]:
+def platform(
+    *, port: int | None, environment: Mapping[str, str], tell: Callable[[str], None]
+) -> Iterator[Platform]:
     """Prepare the database and serve the source pages; everything ends with the block.
 
     Args:
         port: of the site; None takes the first free one.
         environment: what the children get beyond this process's own environment.
+        tell: prints what takes a while, when it begins.
 
     Raises:
         AlreadyRunningError: another demo or dev runs on this DATA_DIR.
@@ -89,8 +96,8 @@ def platform(*, port: int | None, environment: Mapping[str, str]) -> Iterator[Pl
     with ExitStack() as stack:
         settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
         lock = stack.enter_context(_only_one(settings.DATA_DIR / "running.lock"))
-        address = f"http://{HOST}:{choose_site_port(port)}"
-        sources_port = keep_port(settings.DATA_DIR / "sources.port")
+        address = f"http://{HOST}:{_choose_site_port(port)}"
+        sources_port = _keep_port(settings.DATA_DIR / "sources.port")
         sources = stack.enter_context(serve_sources(sources_port))
         children = stack.enter_context(
             Children(
@@ -100,7 +107,7 @@ def platform(*, port: int | None, environment: Mapping[str, str]) -> Iterator[Pl
             )
         )
         stack.callback(_close_connections)
-        _prepare(children)
+        _prepare(children, tell)
         yield Platform(address=address, sources=sources, children=children)
 
 
@@ -118,6 +125,63 @@ def _only_one(file: Path) -> Iterator[int]:
         yield held.fileno()
 
 
+def _choose_site_port(wanted: int | None) -> int:
+    """Return the wanted port, or the first free one from 8000 if none is wanted.
+
+    Raises:
+        PortTakenError: the wanted port, or every one that was tried, is taken.
+    """
+    if wanted is not None:
+        if not _is_free(wanted):
+            raise PortTakenError(
+                f"port {wanted} is taken by another program: stop it, or choose another --port"
+            )
+        return wanted
+    for port in range(SITE_PORT, SITE_PORT + SITE_PORTS_TRIED):
+        if _is_free(port):
+            return port
+    raise PortTakenError(
+        f"ports {SITE_PORT} to {SITE_PORT + SITE_PORTS_TRIED - 1} are all taken: choose a --port"
+    )
+
+
+def _keep_port(file: Path) -> int:
+    """Return the port that the file names; a first call chooses a free one and writes it there.
+
+    A brief names its sources with their port, so the same brief needs the same port next time.
+
+    Raises:
+        PortTakenError: the kept port, or every one that was tried, is taken.
+    """
+    kept = file.read_text().strip() if file.exists() else ""
+    if kept.isdecimal():
+        if not _is_free(int(kept)):
+            raise PortTakenError(
+                f"port {kept}, which the sample briefs name, is taken by another program: stop it,"
+                f" or delete {file} to choose another"
+            )
+        return int(kept)
+    for port in SOURCES_PORTS:
+        if _is_free(port):
+            file.write_text(f"{port}\n")
+            return port
+    raise PortTakenError(
+        f"ports {SOURCES_PORTS.start} to {SOURCES_PORTS.stop - 1} are all taken: free one of them"
+    )
+
+
+def _is_free(port: int) -> bool:
+    """Whether a server could listen on the port now."""
+    with socket.socket() as probe:
+        # As servers do: connections that linger in TIME_WAIT keep nobody from listening.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError):
+            return False
+        return True
+
+
 def _environment(address: str, sources_port: int) -> dict[str, str]:
     sources = f"{HOST}:{sources_port}"
     allowed = [host for host in settings.FETCH_ALLOW_HOSTS if host != sources]
@@ -130,11 +194,14 @@ def _environment(address: str, sources_port: int) -> dict[str, str]:
     }
 
 
-def _prepare(children: Children) -> None:
+def _prepare(children: Children, tell: Callable[[str], None]) -> None:
     """Prepare the database; a server that was started for it ends with the children."""
-    is_embedded = settings.DATABASES["default"]["ENGINE"] == EMBEDDED
-    if is_embedded and server.ensure(settings.DATA_DIR).started_here:
-        children.stop_postgres_too(settings.DATA_DIR)
+    if settings.DATABASES["default"]["ENGINE"] == EMBEDDED:
+        tell("starting the database …")
+        with interrupts_postponed():  # a server that nobody was told of would stay
+            if server.ensure(settings.DATA_DIR).started_here:
+                children.stop_postgres_too(settings.DATA_DIR)
+    tell("preparing tables and lanes …")
     prepare_database()
     _close_connections()  # the processes that follow have their own
 

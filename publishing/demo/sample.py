@@ -4,28 +4,21 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from publishing.demo.client import Answer, RoutineClient
+from publishing.demo.client import Answer, RoutineClient, follow, is_live
 from publishing.demo.errors import PaidAgainError, RefusedBriefError
-from publishing.demo.following import follow, is_live
 from publishing.demo.progress import choose_display
 
 
 class SampleRun:
     """One run of sample briefs against a running platform.
 
-    Args:
-        check: raises if going on makes no sense.
-
     Attributes:
         answers: the last answer of each instance, by its ID.
     """
 
-    def __init__(
-        self, client: RoutineClient, console: Console, *, check: Callable[[], None]
-    ) -> None:
+    def __init__(self, client: RoutineClient, console: Console) -> None:
         self._client = client
         self._console = console
-        self._check = check
         self._display = choose_display(console)
         self.answers: dict[str, Answer] = {}
 
@@ -54,9 +47,7 @@ class SampleRun:
     ) -> None:
         """Show the instances' progress until they are at rest, or `until` is true of one."""
         with self._display as display:
-            self.answers |= follow(
-                self._client, instance_ids, show=display.show, check=self._check, until=until
-            )
+            self.answers |= follow(self._client, instance_ids, show=display.show, until=until)
 
     def read(self, instance_ids: Sequence[str]) -> list[Answer]:
         """Return the instances as they are now."""
@@ -83,10 +74,12 @@ class SampleRun:
         """
         ok = True
         for answer in self.answers.values():
+            if answer["instance_id"] == but:
+                continue
             status = self._client.status_of(answer["article"]["url"]) if is_live(answer) else 0
             if status != 200:
-                ok = ok and answer["instance_id"] == but
-                self.print(f"{answer['lane']}: {_why_not(answer, status)}")
+                ok = False
+                self.print(f"\n{answer['lane']}: {_why_not(answer, status)}")
         return ok
 
     def print(self, text: str) -> None:

@@ -1,13 +1,16 @@
 """`manage.py demo` as a newcomer runs it, and its articles as readers see them."""
 
 import os
+import pty
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlencode
 
 import httpx2
@@ -18,6 +21,11 @@ from tests.flows.processes import MANAGE, ROOT
 # What the tests' own environment says is not for the demo: it has a server and settings of its own.
 OURS = {"DATABASE_URL", "DJANGO_SETTINGS_MODULE", "SECRET_KEY", "SITE_URL", "ANTHROPIC_API_KEY"}
 WITHIN_SECONDS = 120
+# Makes the terminal on stdin the controlling one, so that typing ^C there sends SIGINT.
+_IN_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    " os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,29 @@ def run_demo(data_dir: Path, *arguments: str, **more: str) -> subprocess.Complet
     )
 
 
+def ask_demo(data_dir: Path, answer: str, **more: str) -> tuple[int, str]:
+    """Run the demo in a terminal, type the answer to its question; return exit code and output."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "r+b", buffering=0) as terminal:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _IN_TERMINAL, *MANAGE, "demo"],
+            env=environment(data_dir, TERM="xterm", **more),
+            cwd=ROOT,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        printed = b""
+        while chunk := _read(terminal):
+            is_asked = b"[y/N]" in printed
+            printed += chunk
+            if b"[y/N]" in printed and not is_asked:
+                terminal.write(answer.encode())
+        return process.wait(WITHIN_SECONDS), printed.decode()
+
+
 @contextmanager
 def serving(data_dir: Path, command: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run `demo` or `dev` until it serves; yield process and output, then send Ctrl-C."""
@@ -116,8 +147,15 @@ def processes_of(data_dir: Path) -> list[str]:
     return found
 
 
+def article_paths(printed: str) -> list[str]:
+    """Return the paths of the articles, as they stand in the demo's list."""
+    return re.findall(
+        r"^(?!admin )[a-z]+ +(?:http://127\.0\.0\.1:\d+)?(/[a-z0-9-]+/)$", printed, re.MULTILINE
+    )
+
+
 def article_urls(printed: str) -> list[str]:
-    """Return the addresses of the articles, as they stand in the demo's list."""
+    """Return the addresses of the articles, as they stand in a serving demo's list."""
     return re.findall(
         r"^(?!admin )[a-z]+ +(http://127\.0\.0\.1:\d+/[a-z0-9-]+/)$", printed, re.MULTILINE
     )
@@ -144,6 +182,14 @@ def search(site: str, word: str) -> list[str]:
     """Return the addresses of the articles that the site's search finds."""
     page = html.fromstring(_get(f"{site}/search/?{urlencode({'q': word})}"))
     return [site + path for path in page.xpath("//ol//h2/a/@href")]
+
+
+def _read(terminal: IO[bytes]) -> bytes:
+    """Read what was printed; nothing once the last program has closed the terminal."""
+    try:
+        return terminal.read(4096)
+    except OSError:
+        return b""
 
 
 def _get(url: str) -> str:

@@ -10,7 +10,9 @@ import pytest
 
 from tests.flows.demonstration import (
     Article,
+    article_paths,
     article_urls,
+    ask_demo,
     processes_of,
     read_article,
     run_demo,
@@ -22,6 +24,11 @@ from tests.flows.demonstration import (
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def other_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("other")
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +55,17 @@ def test_demo_ends_0_with_eight_articles_and_leaves_no_process(
     first: subprocess.CompletedProcess[str], data_dir: Path
 ) -> None:
     assert first.returncode == 0, first.stdout
-    assert first.stdout.count(" 202 queued") == 8
+    assert first.stdout.count(" 202 queued\n") == 8
     assert "200 already queued, 0 paid" in first.stdout
-    assert len(article_urls(first.stdout)) == 8
+    assert len(article_paths(first.stdout)) == 8
     assert processes_of(data_dir) == []
+
+
+def test_what_ends_by_itself_prints_no_address_password_or_traceback(
+    first: subprocess.CompletedProcess[str],
+) -> None:
+    for word in ("http://", "password", "Bearer", "Traceback"):
+        assert word not in first.stdout
 
 
 def test_a_second_demo_publishes_nothing_new_and_pays_nothing(
@@ -59,7 +73,7 @@ def test_a_second_demo_publishes_nothing_new_and_pays_nothing(
 ) -> None:
     assert again.count(" 200 already queued\n") == 8
     assert "200 already queued, 0 paid" in again
-    assert article_urls(again) == article_urls(first.stdout)
+    assert article_paths(again) == article_paths(first.stdout)
 
 
 def test_a_second_demo_on_the_same_folder_is_refused_while_the_first_serves(
@@ -99,15 +113,29 @@ def test_search_finds_each_article_by_a_word_of_its_body(
         assert search(site, word) == [article.url], word
 
 
+@pytest.mark.parametrize("answer", ["\n", "\x04", "\x03"], ids=["enter", "ctrl-d", "ctrl-c"])
+def test_without_a_yes_nothing_is_paid_or_started(other_dir: Path, answer: str) -> None:
+    code, printed = ask_demo(other_dir, answer, ANTHROPIC_API_KEY="sk-none")
+
+    assert code == 1, printed
+    assert "Publish and pay? [y/N] " in printed
+    assert "nothing was posted or paid" in printed
+    assert not (other_dir / "workers.log").exists()
+    assert processes_of(other_dir) == []
+
+
 def test_broken_on_purpose_it_repeats_no_finished_step_and_leaves_one_cover_to_retry(
-    tmp_path: Path,
+    other_dir: Path,
 ) -> None:
-    broken = run_demo(tmp_path, "--break", "--exit")
+    broken = run_demo(other_dir, "--break", "--exit")
 
     assert broken.returncode == 0, broken.stdout
     assert "SIGKILL to" in broken.stdout
-    assert "no finished step ran again: validate, ground, generate" in broken.stdout
+    finished = "validate, ground, generate, clean, persist, index"
+    assert f"resumed at cover, attempt 2; no finished step ran again: {finished}\n" in broken.stdout
     assert "200 already queued, 0 paid" in broken.stdout
-    assert len(article_urls(broken.stdout)) == 7
+    assert len(article_paths(broken.stdout)) == 7
     assert "business    errored" in broken.stdout
-    assert processes_of(tmp_path) == []
+    assert "failed on purpose and is left for you to retry in the admin" in broken.stdout
+    assert "S3_ACCESS_KEY_ID" not in broken.stdout
+    assert processes_of(other_dir) == []

@@ -6,7 +6,13 @@ from typing import Any
 
 from django.conf import settings
 
-from publishing.demo.addresses import instance_page, print_articles, print_next, print_platform
+from publishing.demo.addresses import (
+    instance_page,
+    print_articles,
+    print_files,
+    print_next,
+    print_platform,
+)
 from publishing.demo.breaking import (
     BROKEN_LANE,
     BreakableStore,
@@ -19,8 +25,10 @@ from publishing.demo.command import PlatformCommand
 from publishing.demo.consent import agree_to_cost
 from publishing.demo.errors import DemoError
 from publishing.demo.preparing import make_admin, make_routine_key
-from publishing.demo.running import platform
+from publishing.demo.running import Platform, platform
 from publishing.demo.sample import SampleRun
+
+_PLANNED = f"the {BROKEN_LANE} article failed on purpose and is left for you to retry in the admin"
 
 
 class Command(PlatformCommand):
@@ -54,31 +62,30 @@ class Command(PlatformCommand):
             if options["breaks"]:
                 store = stack.enter_context(BreakableStore(settings.MEDIA_ROOT))
             running = stack.enter_context(
-                platform(port=options["port"], environment=store.environment() if store else {})
+                platform(
+                    port=options["port"],
+                    environment=store.environment() if store else {},
+                    tell=self.tell,
+                )
             )
             briefs = load_briefs(running.sources)
             agree_to_cost(briefs, self.console, agreed=options["yes"])
-            key, password = make_routine_key(), make_admin()
+            key = make_routine_key()
+            self.tell("starting workers and site …")
             workers = running.start_workers()
             running.start_site()
-            client = stack.enter_context(closing(RoutineClient(running.address, key)))
-            run = SampleRun(client, self.console, check=running.children.check)
-            broken = self._publish(run, briefs, store, workers)
-            print_articles(self.console, run.answers.values())
-            print_platform(
-                self.console,
-                address=running.address,
-                password=password,
-                key=key,
-                logs=running.children.logs,
+            client = stack.enter_context(
+                closing(RoutineClient(running.address, key, check=running.children.check))
             )
-            print_next(self.console, _next_lines(running.address, broken))
+            run = SampleRun(client, self.console)
+            broken = self._publish(run, briefs, store, workers)
             ok = run.all_answer(but=broken)
             client.close()  # so that no idle connection holds up the site's end
-            if not options["exit"]:
+            if options["exit"]:
+                self._end(run, running, broken, ok=ok)
+            else:
+                self._show(run, running, broken, key=key)
                 self.serve(running)
-            elif not ok:
-                raise DemoError("not every article answers 200: see above and the logs")
 
     def _publish(
         self,
@@ -98,16 +105,37 @@ class Command(PlatformCommand):
         run.post_again(briefs[0])
         return publish_with_broken_cover(run, last, store)
 
+    def _end(self, run: SampleRun, running: Platform, broken: str | None, *, ok: bool) -> None:
+        """Say what came of it, without addresses and secrets of a site that ends now."""
+        print_articles(self.console, run.answers.values(), address="")
+        if broken is not None:
+            self.tell(f"\n{_PLANNED}: `make demo` serves it again, with a store that works")
+        self.console.print()
+        print_files(self.console, running.children.logs)
+        if not ok:
+            raise DemoError("not every article answers 200: see above and the logs")
 
-def _next_lines(address: str, broken: str | None) -> list[str]:
+    def _show(self, run: SampleRun, running: Platform, broken: str | None, *, key: str) -> None:
+        """Print every address, and what to try next."""
+        first = next(iter(run.answers))
+        print_articles(self.console, run.answers.values(), address=running.address)
+        print_platform(
+            self.console, address=running.address, password=make_admin(), key=key, reads=first
+        )
+        print_files(self.console, running.children.logs)
+        print_next(self.console, _next_lines(running.address, first, broken))
+
+
+def _next_lines(address: str, first: str, broken: str | None) -> list[str]:
     if broken is not None:
         return [
+            f"{_PLANNED}:",
             f"open {instance_page(address, broken)}",
             "and press `Retry failed step`: the store takes the cover now",
             "then look at its waterfall: the six stages before it were not run again",
         ]
     return [
-        f"open {instance_page(address, 'publish-demo-news-leap-second')}",
+        f"open {instance_page(address, first)}",
         "make demo ARGS=--break        workers are killed in mid-article, one cover fails",
         "manage.py submit_brief FILE   a brief of your own",
     ]

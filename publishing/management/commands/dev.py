@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from publishing.demo.addresses import print_next, print_platform
+from publishing.demo.addresses import print_files, print_next, print_platform
 from publishing.demo.command import PlatformCommand
 from publishing.demo.preparing import make_admin, make_routine_key
 from publishing.demo.running import platform
@@ -23,18 +23,16 @@ class Command(PlatformCommand):
 
     def run(self, **options: Any) -> None:
         """Start what was asked for and serve."""
-        with platform(port=options["port"], environment={}) as running:
+        with platform(port=options["port"], environment={}, tell=self.tell) as running:
             key, password = make_routine_key(), make_admin()
-            if not options["no_workers"]:
+            if options["no_workers"]:
+                self.tell("starting the site …")
+            else:
+                self.tell("starting workers and site …")
                 running.start_workers()
             running.start_site()
-            print_platform(
-                self.console,
-                address=running.address,
-                password=password,
-                key=key,
-                logs=running.children.logs,
-            )
+            print_platform(self.console, address=running.address, password=password, key=key)
+            print_files(self.console, running.children.logs)
             print_next(
                 self.console,
                 [
