@@ -11,6 +11,7 @@ from django_q.models import OrmQ
 
 from tests.flows.processes import kill, standing_pids, workers
 from tests.workflows.conftest import Trial, is_in, trial, wait_until
+from workflows.dispatch import create_instance
 from workflows.models import Drain, Instance, Status, StepRecord
 from workflows.processes import descendants_of
 
@@ -125,8 +126,16 @@ def end_every_session_of_the_database() -> None:
 
 def test_a_thousand_instances_use_few_tasks(trial: Trial) -> None:
     before = tasks_ever_queued()
-    for _ in range(1000):
-        trial.create()
+    one = trial.create()
+    for number in range(999):
+        create_instance(
+            workflow="trial",
+            key=str(number),
+            partition="p",
+            graph=one.graph_id,
+            envelope=one.envelope.data,
+            trigger="command",
+        )
     with workers():
         wait_until(all_complete, seconds=90)
 
