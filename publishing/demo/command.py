@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from abc import ABC, abstractmethod
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
@@ -16,7 +17,7 @@ from publishing.demo.running import Platform
 INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended, by the shells' convention
 
 
-class PlatformCommand(BaseCommand):
+class PlatformCommand(BaseCommand, ABC):
     """A command that runs the platform until it is stopped."""
 
     console: Console
@@ -46,9 +47,9 @@ class PlatformCommand(BaseCommand):
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
 
+    @abstractmethod
     def run(self, **options: Any) -> None:
         """Do what the command is for."""
-        raise NotImplementedError
 
     def tell(self, text: str) -> None:
         """Print a line as it is, whatever the width of the terminal."""

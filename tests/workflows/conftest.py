@@ -3,7 +3,7 @@
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -89,9 +89,6 @@ def standing_drain() -> Iterator[Drain]:
     finally:
         stopping.set()
         thread.join()
-
-
-DrainMaker = Callable[[], AbstractContextManager[Drain]]
 
 
 def run_to_end(*instances: Instance) -> None:
