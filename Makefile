@@ -5,6 +5,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Processes that share the tests; one more than cores, because many a test waits for others' work.
+PROCESSES ?= $(shell expr $$(nproc) + 1)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
@@ -39,7 +41,7 @@ $(INSTALLED): requirements-dev.txt
 demo: setup
 	@$(BIN)/python manage.py demo $(ARGS)
 
-# The server of the tests is ended whatever happens, also by Ctrl-C.
+# Each process has a folder and a server of its own, ended whatever happens, also by Ctrl-C.
 test: export DATA_DIR := $(or $(TEST_DATA_DIR),$(CURDIR)/var/test)
 test: export DJANGO_SETTINGS_MODULE := tests.settings
 test: setup
@@ -47,8 +49,11 @@ test: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@trap '$(BIN)/python manage.py stop_postgres --verbosity 0' EXIT; trap 'exit 130' INT TERM; \
-	set -e; $(BIN)/python manage.py makemigrations --check --dry-run; $(BIN)/pytest $(ARGS)
+	@trap 'for dir in "$$DATA_DIR" "$$DATA_DIR"-gw*; do \
+	    DATA_DIR=$$dir $(BIN)/python manage.py stop_postgres --verbosity 0; done' EXIT; \
+	trap 'exit 130' INT TERM; set -e; \
+	$(BIN)/python manage.py makemigrations --check --dry-run; \
+	$(BIN)/pytest -n $(PROCESSES) $(ARGS)
 
 stop: setup
 	@DEBUG=1 $(BIN)/python manage.py stop_postgres

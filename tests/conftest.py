@@ -6,10 +6,13 @@ say how many were and what to install; with CI=true in the environment the run t
 
 import os
 import shutil
+import signal
 from collections import Counter
+from typing import Any
 
 import pytest
 from django.conf import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from publishing.embedded_postgres.server import stop_if_started_here
 
@@ -23,6 +26,16 @@ PARTS = {
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
+class Sharing(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Shares a run out test by test, and keeps a file whole whose tests build on one another."""
+
+    whole_files = ("tests/flows/test_demo.py", "tests/flows/test_demo_interrupted.py")
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file in self.whole_files else nodeid
+
+
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """The browser's program; a test that asks for it is marked `needs("chromium")`."""
@@ -32,21 +45,32 @@ def chromium_path() -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to count."""
+    """Begin to count, and hear Ctrl-C."""
     config.stash[LEFT_OUT] = Counter()
+    # Build machines often start with SIGINT ignored, and children would inherit their deafness.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests whose part is missing, and count them by part."""
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
+    """Share out a run of several processes (`pytest -n 2`)."""
+    return Sharing(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out the tests whose part is missing."""
     for item in items:
         for part in _missing_parts(item):
-            config.stash[LEFT_OUT][part] += 1
-            item.add_marker(pytest.mark.skip(reason=f"{part} is not installed"))
+            item.add_marker(pytest.mark.skip(reason=f"no {part}"))
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run on a build machine that left something out."""
+    """Count what was left out by all who share the run; on a build machine, fail for it."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    for report in reporter.stats.get("skipped", []) if reporter else []:
+        for part in PARTS:
+            if report.longrepr[2] == f"Skipped: no {part}":
+                session.config.stash[LEFT_OUT][part] += 1
     is_green = session.exitstatus == pytest.ExitCode.OK
     if is_green and session.config.stash[LEFT_OUT] and os.environ.get("CI") == "true":
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

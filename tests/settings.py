@@ -1,12 +1,15 @@
 """Settings of the tests: the product's, and one more app whose steps the engine is tried with.
 
 They also say where tests live, so that `pytest`, mypy and child processes need no environment.
+Processes that share a run (`pytest -n 2`) have a folder and a server each.
 """
 
 import os
 from pathlib import Path
 
 os.environ.setdefault("DATA_DIR", str(Path(__file__).parents[1] / "var" / "test"))
+if _share := os.environ.pop("PYTEST_XDIST_WORKER", ""):
+    os.environ["DATA_DIR"] += f"-{_share}"
 os.environ.setdefault("DEBUG", "1")
 os.environ["ALLOWED_HOSTS"] = "localhost,127.0.0.1,[::1]"
 for _name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "S3_BUCKET"):

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from workflows.claims import Claim
 from workflows.connection import EngineConnection, Row, growing_pauses
-from workflows.errors import LostClaimError
+from workflows.errors import LostClaimError, plain
 from workflows.models import Outcome, Reason
 from workflows.registry import code_version
 from workflows.statements import checkpoints as statements
@@ -103,7 +103,7 @@ class Checkpoints:
             "delay": delay,
             "code_version": code_version(),
             "kind": "waiting",
-            "why": _plain(f"code: {error['message']}"),
+            "why": plain(f"code: {error['message']}"),
         }
         self._expect(self._fetch_again(statements.LEAVE_TO_NEWER, parameters), claim)
 
@@ -153,7 +153,7 @@ class Checkpoints:
     def _write_try(self, statement: str, claim: Claim, **columns: Any) -> None:
         columns["error"] = _storable(columns["error"])
         if "why" in columns:
-            columns["why"] = _plain(columns["why"])
+            columns["why"] = plain(columns["why"])
         parameters = _claimed(claim) | columns
         self._expect(self._write(statement, parameters, was_written=statements.WAS_TRIED), claim)
 
@@ -204,14 +204,9 @@ def _storable(error: Any) -> Jsonb:
 
 def _without_odd_characters(value: Any) -> Any:
     if isinstance(value, str):
-        return _plain(value)
+        return plain(value)
     if isinstance(value, list):
         return [_without_odd_characters(item) for item in value]
     if isinstance(value, dict):
-        return {_plain(name): _without_odd_characters(item) for name, item in value.items()}
+        return {plain(name): _without_odd_characters(item) for name, item in value.items()}
     return value
-
-
-def _plain(text: str) -> str:
-    """Return the text without NUL and lone surrogates, which Postgres has no place for."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()

@@ -114,3 +114,8 @@ class UnknownStepError(ContractError):
 
 class OutputError(WorkflowError):
     """A step returned something that cannot be recorded: wrong type, too large, NUL or NaN."""
+
+
+def plain(text: str) -> str:
+    """Return the text without NUL and lone surrogates, which no database or log has a place for."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()

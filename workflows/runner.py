@@ -23,6 +23,7 @@ from workflows.errors import (
     OutputError,
     Park,
     RetryableError,
+    plain,
 )
 from workflows.graphs import Plan, StepEntry, UntilEntry, load_plan
 from workflows.models import Outcome
@@ -318,9 +319,9 @@ def _described(error: Exception) -> dict[str, Any]:
     """Return what an attempt keeps of its error; the traceback is for unexpected ones."""
     described: dict[str, Any] = {
         "type": type(error).__name__,
-        "message": str(error) or type(error).__name__,
+        "message": plain(str(error)) or type(error).__name__,
     }
     if not isinstance(error, RetryableError | NonRetryableError | Park | ContractError):
         text = "".join(traceback.format_exception(error))
-        described["traceback"] = text[-TRACEBACK_CHARACTERS_MAX:]
+        described["traceback"] = plain(text[-TRACEBACK_CHARACTERS_MAX:])
     return described

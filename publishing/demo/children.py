@@ -61,11 +61,17 @@ class Children:
     ) -> None:
         self._end()
 
-    def start(self, name: str, arguments: Sequence[str]) -> Child:
-        """Start `python` with the arguments; what it prints goes to DATA_DIR/{name}.log."""
+    def start(self, name: str, arguments: Sequence[str], *, pass_fds: Sequence[int] = ()) -> Child:
+        """Start `python` with the arguments; what it prints goes to DATA_DIR/{name}.log.
+
+        Args:
+            name: of the child and its log.
+            arguments: what `python` is given.
+            pass_fds: descriptors that it inherits, under their numbers.
+        """
         log = settings.DATA_DIR / f"{name}.log"
         with log.open("wb") as output, interrupts_postponed():  # none starts without a guardian
-            process = self._popen([sys.executable, *arguments], stdout=output)
+            process = self._popen([sys.executable, *arguments], stdout=output, pass_fds=pass_fds)
             child = Child(name=name, process=process, log=log)
             self._children.append(child)
             self._order(guardian.WATCH, str(process.pid))

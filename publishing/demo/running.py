@@ -40,20 +40,24 @@ class Platform:
     Attributes:
         address: scheme, host and port of the site.
         sources: address of the server with the source pages.
+        listener: the socket that the site's port is held with from the first moment on, so that
+            no other program, and no other demo, takes it meanwhile.
     """
 
     address: str
     sources: str
     children: Children
+    listener: socket.socket
 
     def start_site(self) -> None:
         """Start gunicorn and return when the site answers."""
-        port = self.address.rpartition(":")[2]
+        held = self.listener.fileno()
         # The control socket would lie in the home folder, where two demos would share it.
-        where = ["--bind", f"{HOST}:{port}", "--no-control-socket"]
+        where = ["--bind", f"fd://{held}", "--no-control-socket"]
         self.children.start(
             "site",
             ["-m", "gunicorn", "publishing.wsgi", "--workers", "2", "--threads", "4", *where],
+            pass_fds=[held],
         )
         self._wait_until_it_answers()
 
@@ -96,19 +100,19 @@ def platform(
     with ExitStack() as stack:
         settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
         lock = stack.enter_context(_only_one(settings.DATA_DIR / "running.lock"))
-        address = f"http://{HOST}:{_choose_site_port(port)}"
-        sources_port = _keep_port(settings.DATA_DIR / "sources.port")
-        sources = stack.enter_context(serve_sources(sources_port))
+        listener = stack.enter_context(_hold_site_port(port))
+        address = f"http://{HOST}:{listener.getsockname()[1]}"
+        sources = stack.enter_context(_serve_sources(settings.DATA_DIR / "sources.port"))
         children = stack.enter_context(
             Children(
-                {**_environment(address, sources_port), **environment},
+                {**_environment(address, sources), **environment},
                 grace_seconds=ENDS_WITHIN_SECONDS,
                 lock=lock,
             )
         )
         stack.callback(_close_connections)
         _prepare(children, tell)
-        yield Platform(address=address, sources=sources, children=children)
+        yield Platform(address, sources, children, listener)
 
 
 @contextmanager
@@ -125,28 +129,43 @@ def _only_one(file: Path) -> Iterator[int]:
         yield held.fileno()
 
 
-def _choose_site_port(wanted: int | None) -> int:
-    """Return the wanted port, or the first free one from 8000 if none is wanted.
+def _hold_site_port(wanted: int | None) -> socket.socket:
+    """Listen on the wanted port, or on the first free one from 8000 if none is wanted.
 
     Raises:
         PortTakenError: the wanted port, or every one that was tried, is taken.
     """
     if wanted is not None:
-        if not _is_free(wanted):
-            raise PortTakenError(
-                f"port {wanted} is taken by another program: stop it, or choose another --port"
-            )
-        return wanted
+        if held := _listen(wanted):
+            return held
+        raise PortTakenError(
+            f"port {wanted} is taken by another program: stop it, or choose another --port"
+        )
     for port in range(SITE_PORT, SITE_PORT + SITE_PORTS_TRIED):
-        if _is_free(port):
-            return port
+        if held := _listen(port):
+            return held
     raise PortTakenError(
         f"ports {SITE_PORT} to {SITE_PORT + SITE_PORTS_TRIED - 1} are all taken: choose a --port"
     )
 
 
-def _keep_port(file: Path) -> int:
-    """Return the port that the file names; a first call chooses a free one and writes it there.
+def _listen(port: int) -> socket.socket | None:
+    """Return a socket that listens there, or None if another one does."""
+    held = socket.socket()
+    # As servers do: connections that linger in TIME_WAIT keep nobody from listening.
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        held.bind((HOST, port))
+        held.listen()
+    except (OSError, OverflowError):
+        held.close()
+        return None
+    return held
+
+
+@contextmanager
+def _serve_sources(file: Path) -> Iterator[str]:
+    """Serve the source pages on the port that the file names; a first call chooses and keeps one.
 
     A brief names its sources with their port, so the same brief needs the same port next time.
 
@@ -154,42 +173,33 @@ def _keep_port(file: Path) -> int:
         PortTakenError: the kept port, or every one that was tried, is taken.
     """
     kept = file.read_text().strip() if file.exists() else ""
-    if kept.isdecimal():
-        if not _is_free(int(kept)):
-            raise PortTakenError(
-                f"port {kept}, which the sample briefs name, is taken by another program: stop it,"
-                f" or delete {file} to choose another"
-            )
-        return int(kept)
-    for port in SOURCES_PORTS:
-        if _is_free(port):
+    with ExitStack() as stack:
+        for port in [int(kept)] if kept.isdecimal() else SOURCES_PORTS:
+            try:
+                address = stack.enter_context(serve_sources(port))
+            except (OSError, OverflowError):
+                continue
             file.write_text(f"{port}\n")
-            return port
+            yield address
+            return
+    if kept:
+        raise PortTakenError(
+            f"port {kept}, which the sample briefs name, is taken by another program: stop it,"
+            f" or delete {file} to choose another"
+        )
     raise PortTakenError(
         f"ports {SOURCES_PORTS.start} to {SOURCES_PORTS.stop - 1} are all taken: free one of them"
     )
 
 
-def _is_free(port: int) -> bool:
-    """Whether a server could listen on the port now."""
-    with socket.socket() as probe:
-        # As servers do: connections that linger in TIME_WAIT keep nobody from listening.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except (OSError, OverflowError):
-            return False
-        return True
-
-
-def _environment(address: str, sources_port: int) -> dict[str, str]:
-    sources = f"{HOST}:{sources_port}"
-    allowed = [host for host in settings.FETCH_ALLOW_HOSTS if host != sources]
+def _environment(address: str, sources: str) -> dict[str, str]:
+    host = sources.removeprefix("http://")
+    allowed = [other for other in settings.FETCH_ALLOW_HOSTS if other != host]
     return {
         "WORKFLOWS_GRACE_SECONDS": str(GRACE_SECONDS),
         **os.environ,
         "SITE_URL": address,
-        "FETCH_ALLOW_HOSTS": ",".join([*allowed, sources]),
+        "FETCH_ALLOW_HOSTS": ",".join([*allowed, host]),
         "PYTHONUNBUFFERED": "1",  # so that a log holds a child's last words
     }
 

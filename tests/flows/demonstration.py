@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -83,26 +84,31 @@ def run_demo(data_dir: Path, *arguments: str, **more: str) -> subprocess.Complet
 
 
 def ask_demo(data_dir: Path, answer: str, **more: str) -> tuple[int, str]:
-    """Run the demo in a terminal, type the answer to its question; return exit code and output."""
+    """Run the demo in a terminal, type the answer to its question; return exit code and output.
+
+    The answer is typed again while nothing happens: a program that has printed its question may
+    not yet be reading, and Ctrl-C is lost on it then.
+    """
     ours, theirs = pty.openpty()
-    with os.fdopen(ours, "r+b", buffering=0) as terminal:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _IN_TERMINAL, *MANAGE, "demo"],
-            env=environment(data_dir, TERM="xterm", **more),
-            cwd=ROOT,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-        )
-        os.close(theirs)
-        printed = b""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _IN_TERMINAL, *MANAGE, "demo"],
+        env=environment(data_dir, TERM="xterm", **more),
+        cwd=ROOT,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    printed = b""
+    with os.fdopen(ours, "r+b", buffering=0) as terminal, process:
         while chunk := _read(terminal):
-            is_asked = b"[y/N]" in printed
             printed += chunk
-            if b"[y/N]" in printed and not is_asked:
+            if b"[y/N]" in chunk:
                 terminal.write(answer.encode())
-        return process.wait(WITHIN_SECONDS), printed.decode()
+            while b"[y/N]" in printed and not _has_more(terminal):
+                terminal.write(answer.encode())
+    return process.returncode, printed.decode()
 
 
 @contextmanager
@@ -182,6 +188,11 @@ def search(site: str, word: str) -> list[str]:
     """Return the addresses of the articles that the site's search finds."""
     page = html.fromstring(_get(f"{site}/search/?{urlencode({'q': word})}"))
     return [site + path for path in page.xpath("//ol//h2/a/@href")]
+
+
+def _has_more(terminal: IO[bytes]) -> bool:
+    """Whether there is something to read, or comes within ten seconds."""
+    return bool(select.select([terminal], [], [], 10)[0])
 
 
 def _read(terminal: IO[bytes]) -> bytes:

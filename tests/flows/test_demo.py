@@ -12,7 +12,6 @@ from tests.flows.demonstration import (
     Article,
     article_paths,
     article_urls,
-    ask_demo,
     processes_of,
     read_article,
     run_demo,
@@ -24,11 +23,6 @@ from tests.flows.demonstration import (
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("demo")
-
-
-@pytest.fixture(scope="module")
-def other_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("other")
 
 
 @pytest.fixture(scope="module")
@@ -111,31 +105,3 @@ def test_search_finds_each_article_by_a_word_of_its_body(
         word = max(own, key=len)
         site = article.url.rsplit("/", 2)[0]
         assert search(site, word) == [article.url], word
-
-
-@pytest.mark.parametrize("answer", ["\n", "\x04", "\x03"], ids=["enter", "ctrl-d", "ctrl-c"])
-def test_without_a_yes_nothing_is_paid_or_started(other_dir: Path, answer: str) -> None:
-    code, printed = ask_demo(other_dir, answer, ANTHROPIC_API_KEY="sk-none")
-
-    assert code == 1, printed
-    assert "Publish and pay? [y/N] " in printed
-    assert "nothing was posted or paid" in printed
-    assert not (other_dir / "workers.log").exists()
-    assert processes_of(other_dir) == []
-
-
-def test_broken_on_purpose_it_repeats_no_finished_step_and_leaves_one_cover_to_retry(
-    other_dir: Path,
-) -> None:
-    broken = run_demo(other_dir, "--break", "--exit")
-
-    assert broken.returncode == 0, broken.stdout
-    assert "SIGKILL to" in broken.stdout
-    finished = "validate, ground, generate, clean, persist, index"
-    assert f"resumed at cover, attempt 2; no finished step ran again: {finished}\n" in broken.stdout
-    assert "200 already queued, 0 paid" in broken.stdout
-    assert len(article_paths(broken.stdout)) == 7
-    assert "business    errored" in broken.stdout
-    assert "failed on purpose and is left for you to retry in the admin" in broken.stdout
-    assert "S3_ACCESS_KEY_ID" not in broken.stdout
-    assert processes_of(other_dir) == []

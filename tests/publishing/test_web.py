@@ -267,6 +267,7 @@ def test_what_may_come_back_is_unreachable(web: PageServer, status: int) -> None
         ("soon", None),
         ("-5", None),
     ],
+    ids=["seconds", "too many", "yesterday", "tomorrow", "a word", "negative"],
 )
 def test_a_wish_to_wait_is_passed_on_up_to_an_hour(
     web: PageServer, retry_after: str, delay: timedelta | None
