@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 from collections import Counter
+from ctypes.util import find_library
 from typing import Any
 
 import pytest
@@ -16,11 +17,12 @@ from xdist.scheduler import LoadScopeScheduling
 
 from publishing.embedded_postgres.server import stop_if_started_here
 
-# A part: the names of its program, and how to come by it on Debian.
+# A part: the names of its program, a library it needs, and how to come by both on Debian.
 PARTS = {
     "chromium": (
         ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
-        "apt-get install chromium",
+        "atomic",  # of Playwright's driver
+        "apt-get install chromium libatomic1",
     ),
 }
 LEFT_OUT = pytest.StashKey[Counter[str]]()
@@ -79,16 +81,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Say last what was left out, and what to install; end the Postgres that this run started."""
     for part, count in config.stash[LEFT_OUT].items():
-        print(f"{count} tests left out: no {part}. Remedy: {PARTS[part][1]}")  # noqa: T201
+        print(f"{count} tests left out: no {part}. Remedy: {PARTS[part][-1]}")  # noqa: T201
     if settings.DATABASES["default"]["ENGINE"] == "publishing.embedded_postgres":
         stop_if_started_here(settings.DATA_DIR)
 
 
 def _missing_parts(item: pytest.Item) -> set[str]:
     needed = {part for marker in item.iter_markers("needs") for part in marker.args}
-    return {part for part in needed if _program(part) is None}
+    return {part for part in needed if not (_program(part) and find_library(PARTS[part][1]))}
 
 
 def _program(part: str) -> str | None:
-    names, _ = PARTS[part]
+    names, *_ = PARTS[part]
     return next((path for name in names if (path := shutil.which(name))), None)

@@ -4,6 +4,7 @@ import fcntl
 import os
 import socket
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -174,7 +175,7 @@ def _serve_sources(file: Path) -> Iterator[str]:
     """
     kept = file.read_text().strip() if file.exists() else ""
     with ExitStack() as stack:
-        for port in [int(kept)] if kept.isdecimal() else SOURCES_PORTS:
+        for port in [int(kept)] if kept.isdecimal() else _ports_to_try():
             try:
                 address = stack.enter_context(serve_sources(port))
             except (OSError, OverflowError):
@@ -190,6 +191,12 @@ def _serve_sources(file: Path) -> Iterator[str]:
     raise PortTakenError(
         f"ports {SOURCES_PORTS.start} to {SOURCES_PORTS.stop - 1} are all taken: free one of them"
     )
+
+
+def _ports_to_try() -> list[int]:
+    """Return the sources' ports, from one that depends on the folder: two folders seldom meet."""
+    first = zlib.crc32(os.fsencode(settings.DATA_DIR)) % len(SOURCES_PORTS)
+    return [*SOURCES_PORTS[first:], *SOURCES_PORTS[:first]]
 
 
 def _environment(address: str, sources: str) -> dict[str, str]:
