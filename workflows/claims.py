@@ -1,9 +1,10 @@
 """Claims: the right to drive an instance, taken in one short transaction."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from workflows.connection import EngineConnection, Fetch, Row
 from workflows.statements.claims import (
@@ -24,6 +25,9 @@ class Claim:
         instance: primary key; `instance_id` is the ID that people read.
         drain: the owner.
         crashes: processes that died while driving it since its last finished step.
+        inbox: events that had been sent to it when it was claimed, or last moved on.
+        deadline_at: end of the sleep or wait that it stands at, once that has begun.
+        policy: the retry policy that the entry's first failure froze; None before it.
     """
 
     drain: int
@@ -39,6 +43,9 @@ class Claim:
     crashes: int
     fence: int
     attempt_started_at: datetime
+    inbox: int = 0
+    deadline_at: datetime | None = None
+    policy: Mapping[str, Any] | None = None
 
     @property
     def is_suspect(self) -> bool:

@@ -16,13 +16,16 @@ import psycopg
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
+from workflows import faults
 from workflows.errors import EngineStoppedError
+from workflows.statements import Statement
 
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)  # then every 2 s
 CONNECT_SECONDS = 5
 PREPARE_THRESHOLD = 2  # a statement is prepared on the server when it is run the second time
+PING = Statement("connection.ping", "select 1")
 Row = tuple[Any, ...]
-Fetch = Callable[[str, Mapping[str, Any]], list[Row]]
+Fetch = Callable[[Statement, Mapping[str, Any]], list[Row]]
 Result = TypeVar("Result")
 
 _inherited_pools: list[object] = []
@@ -54,7 +57,7 @@ class EngineConnection:
         self._connection: psycopg.Connection[Row] | None = None
         self._is_closed = False
 
-    def fetch(self, statement: str, parameters: Mapping[str, Any]) -> list[Row]:
+    def fetch(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
         """Run one statement in a transaction of its own and return its rows.
 
         Raises:
@@ -62,7 +65,10 @@ class EngineConnection:
             EngineStoppedError: it was closed.
         """
         with self._lock:
-            return self._guarded(lambda connection: _fetch(connection, statement, parameters))
+            faults.reach(statement.name, "before")
+            rows = self._guarded(lambda connection: _fetch(connection, statement, parameters))
+            faults.reach(statement.name, "after")
+            return rows
 
     def in_one_transaction(self, work: Callable[[Fetch], Result]) -> Result:
         """Run the work's statements in one transaction; each sees what the others waited for.
@@ -70,13 +76,28 @@ class EngineConnection:
         Args:
             work: is given a function that runs a statement and returns its rows.
         """
+        sent: list[Statement] = []
+
+        def fetch(
+            connection: psycopg.Connection[Row],
+            statement: Statement,
+            parameters: Mapping[str, Any],
+        ) -> list[Row]:
+            faults.reach(statement.name, "before")
+            rows = _fetch(connection, statement, parameters)
+            faults.reach(statement.name, "uncommitted")
+            sent.append(statement)
+            return rows
 
         def run(connection: psycopg.Connection[Row]) -> Result:
             with connection.transaction():
-                return work(partial(_fetch, connection))
+                return work(partial(fetch, connection))
 
         with self._lock:
-            return self._guarded(run)
+            result = self._guarded(run)
+            for statement in sent:
+                faults.reach(statement.name, "after")
+            return result
 
     def reconnect(self, until: Callable[[], bool]) -> None:
         """Connect anew, with growing pauses, unless `until` says that it is over."""
@@ -84,7 +105,7 @@ class EngineConnection:
             if until():
                 return
             try:
-                self.fetch("select 1", {})  # a dead socket shows only when it is used
+                self.fetch(PING, {})  # a dead socket shows only when it is used
             except psycopg.OperationalError:
                 time.sleep(pause)
             else:
@@ -131,7 +152,7 @@ def connection_given_back() -> Iterator[None]:
 
 
 def _fetch(
-    connection: psycopg.Connection[Row], statement: str, parameters: Mapping[str, Any]
+    connection: psycopg.Connection[Row], statement: Statement, parameters: Mapping[str, Any]
 ) -> list[Row]:
     cursor = connection.execute(statement, parameters)
     return cursor.fetchall() if cursor.description else []

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import psycopg
 from django.conf import settings
+from psycopg.types.json import Jsonb
 
 from workflows.checkpoints import Checkpoints
 from workflows.claims import claim_due, give_back_unheld, take_over_lapsed
@@ -47,6 +48,7 @@ class Drain:
         self._lease = timedelta(seconds=settings.WORKFLOWS_LEASE_SECONDS)
         self._claimer = EngineConnection("presswork claimer")
         self._writer = EngineConnection("presswork checkpoints")
+        self._checkpoints = Checkpoints(self._writer)
         self._beaten_at = 0.0
         self._swept_at = 0.0
 
@@ -56,7 +58,7 @@ class Drain:
         self._enter()
         self._drivers = Drivers(
             settings.WORKFLOWS_THREADS,
-            checkpoints=Checkpoints(self._writer),
+            checkpoints=self._checkpoints,
             is_stopping=self._is_stopping,
         )
         try:
@@ -94,12 +96,19 @@ class Drain:
         now = time.monotonic()
         if now - self._beaten_at < self._lease.total_seconds() / BEATS_A_LEASE:
             return
-        parameters = {"drain": self.id, "lease": self._lease, "leaving": self._leaving}
+        parameters = {
+            "drain": self.id,
+            "lease": self._lease,
+            "leaving": self._leaving,
+            "counts": Jsonb(dict(self._checkpoints.counts)),
+        }
         if self._claimer.fetch(statements.BEAT, parameters):
             self._beaten_at = now
             return
         # Whatever it drives may be others' by now; their fences refuse what its threads write.
         logger.error("drain %s lost its lease and begins anew", self.id)
+        self._claimer.fetch(statements.COUNT_UP, {"name": "leases_lost"})
+        self._checkpoints.counts.clear()  # the lapsed row keeps what it had counted
         self._enter()
 
     def _sweep(self) -> None:

@@ -4,8 +4,8 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -13,6 +13,7 @@ from django.db import connections
 
 from workflows.checkpoints import Checkpoints
 from workflows.claims import Claim
+from workflows.retries import RetryPolicy
 from workflows.runner import drive
 from workflows.watchdog import RunningAttempt, RunningAttempts, fail_overdue
 
@@ -95,7 +96,10 @@ class Drivers:
         """Release what still runs, so that it goes on elsewhere at once."""
         for _, attempt in self.running.take_all():
             self.checkpoints.release_quietly(
-                attempt.claim, entry=attempt.entry, why="the worker was stopped"
+                attempt.claim,
+                entry=attempt.entry,
+                policy=attempt.policy,
+                why="the worker was stopped",
             )
 
     def end(self, seconds: float) -> None:
@@ -115,6 +119,7 @@ class Drivers:
         if driver is None or driver.claim is None:
             return
         driver.is_abandoned = True
+        self.checkpoints.counts["abandoned"] += 1
         self.put_down(driver.claim)
         self._add()
         driver.cancel_statement()
@@ -152,10 +157,11 @@ class Driver(threading.Thread):
                 self._drivers.put_down(claim)
         connections.close_all()
 
-    def begins(self, claim: Claim, entry: str, deadline: datetime) -> None:
+    def begins(self, claim: Claim, entry: str, policy: RetryPolicy) -> None:
         """Note the attempt, for the watchdog."""
         if not self.is_abandoned:
-            attempt = RunningAttempt(claim, entry, deadline)
+            overdue_at = time.monotonic() + policy.timeout.total_seconds()
+            attempt = RunningAttempt(claim, entry, policy, overdue_at)
             self._drivers.running.begin(self.ident or 0, attempt)
 
     def ends(self) -> None:

@@ -87,6 +87,38 @@ class VerbRefusedError(WorkflowError):
     """A verb does not apply to the state that the instance is in; nothing changed."""
 
 
+class WaitTimedOutError(WorkflowError):
+    """A `wait` entry's event did not come before its timeout."""
+
+    def __init__(self, entry: str, type: str) -> None:  # noqa: A002 - the field's word
+        super().__init__(f"{entry}: no event {type} came in time; retry waits for it again")
+        self.entry = entry
+
+
+class OrderError(WorkflowError):
+    """What was ordered cannot be an instance: its key, partition or trigger is not allowed."""
+
+
+class PayloadError(WorkflowError):
+    """A payload cannot be stored: it is no JSON object, too large, or holds NUL or NaN."""
+
+
+class FilterError(WorkflowError):
+    """A filter asks for what cannot be: an unknown word, or a moment without its zone."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
+
+
+class ScheduleError(WorkflowError):
+    """A schedule cannot be kept: its name, times, workflow or graph does not fit."""
+
+
+class EventError(WorkflowError):
+    """An event's type or payload cannot be stored; nothing was sent."""
+
+
 class EngineStoppedError(WorkflowError):
     """This worker's engine has ended; what a late thread still wants to write is not written."""
 

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+import typing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -13,8 +16,12 @@ from workflows.contracts import Contract, StepOptions
 from workflows.errors import ContractError
 from workflows.models import StepGraph
 from workflows.registry import NAME, Step, get_step, get_workflow
+from workflows.retries import LONGEST_SECONDS, PolicyOverride, RetryPolicy
 
 ENTRIES_MAX = 100
+WAIT_SECONDS = 24 * 3600  # of a wait that names no timeout, as on Cloudflare Workflows
+EVENT_TYPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+EVENT_TYPE_WORDS = "letters, digits, `_`, `-` and `.`, at most 100"
 
 
 @dataclass(frozen=True)
@@ -24,12 +31,14 @@ class StepEntry:
     Attributes:
         wiring: parameter name to the position of the providing entry, or None where the
             workflow's envelope provides it.
+        policy: the step's, with what the entry says otherwise.
     """
 
     name: str
     step: Step
     options: StepOptions | None
     wiring: Mapping[str, int | None]
+    policy: RetryPolicy
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,30 @@ class UntilEntry:
     pointer: str
 
 
-Entry = StepEntry | UntilEntry
+@dataclass(frozen=True)
+class SleepEntry:
+    """Waits for a while, counted from when it is reached."""
+
+    name: str
+    duration: timedelta
+
+
+@dataclass(frozen=True)
+class WaitEntry:
+    """Waits for an event of a type; the oldest one that was sent to this generation ends it.
+
+    Attributes:
+        timeout: after which it ends without one; None waits for ever.
+        on_timeout: `error` ends the instance as errored, `continue` goes on without an event.
+    """
+
+    name: str
+    type: str
+    timeout: timedelta | None
+    on_timeout: Literal["error", "continue"]
+
+
+Entry = StepEntry | UntilEntry | SleepEntry | WaitEntry
 
 
 @dataclass(frozen=True)
@@ -101,16 +133,18 @@ def load_plan(graph: int, workflow: str) -> Plan:
 def _prove_entry(
     entry: Mapping[str, Any], *, path: str, workflow: str, earlier: Sequence[Entry]
 ) -> Entry:
-    if "until" in entry:
-        return _prove_until(entry, path=path)
-    if "step" not in entry:
-        raise ContractError(path, "an entry has a `step`, or an `until`")
-    _refuse_unknown(entry, {"step", "name", "options"}, path)
+    kinds = [kind for kind in ("step", "wait", "sleep", "until") if kind in entry]
+    if len(kinds) != 1:
+        raise ContractError(path, "an entry has one of `step`, `wait`, `sleep` and `until`")
+    if kinds != ["step"]:
+        return _WAITS[kinds[0]](entry, path)
+    _refuse_unknown(entry, {"step", "name", "options", "policy"}, path)
     step = get_step(entry["step"])
     return StepEntry(
         name=_name(entry.get("name", step.name), path),
         step=step,
         options=_options(step, entry.get("options", {}), path),
+        policy=_policy(step, entry.get("policy"), path),
         wiring={
             parameter: _provider(contract, f"{path}.{parameter}", workflow, earlier)
             for parameter, contract in step.inputs.items()
@@ -118,12 +152,57 @@ def _prove_entry(
     )
 
 
-def _prove_until(entry: Mapping[str, Any], *, path: str) -> UntilEntry:
+def _prove_until(entry: Mapping[str, Any], path: str) -> UntilEntry:
     _refuse_unknown(entry, {"until", "name"}, path)
     pointer = entry["until"]
     if not isinstance(pointer, str) or not pointer.startswith("/"):
         raise ContractError(f"{path}.until", "is a JSON pointer into the envelope, such as /at")
     return UntilEntry(name=_name(entry.get("name", ""), path), pointer=pointer)
+
+
+def _prove_sleep(entry: Mapping[str, Any], path: str) -> SleepEntry:
+    _refuse_unknown(entry, {"sleep", "name"}, path)
+    duration = _seconds(entry["sleep"], f"{path}.sleep")
+    return SleepEntry(name=_name(entry.get("name", ""), path), duration=duration)
+
+
+def _prove_wait(entry: Mapping[str, Any], path: str) -> WaitEntry:
+    _refuse_unknown(entry, {"wait", "name", "timeout", "on_timeout"}, path)
+    if not isinstance(entry["wait"], str) or not EVENT_TYPE.fullmatch(entry["wait"]):
+        raise ContractError(f"{path}.wait", f"is an event type: {EVENT_TYPE_WORDS}")
+    timeout = entry.get("timeout", WAIT_SECONDS)
+    on_timeout = entry.get("on_timeout", "error")
+    if on_timeout not in ("error", "continue"):
+        raise ContractError(f"{path}.on_timeout", "is `error` or `continue`")
+    return WaitEntry(
+        name=_name(entry.get("name", entry["wait"]), path),
+        type=entry["wait"],
+        timeout=None if timeout is None else _seconds(timeout, f"{path}.timeout"),
+        on_timeout=on_timeout,
+    )
+
+
+_WAITS: Mapping[str, Callable[[Mapping[str, Any], str], Entry]] = {
+    "until": _prove_until,
+    "sleep": _prove_sleep,
+    "wait": _prove_wait,
+}
+
+
+def _seconds(given: object, path: str) -> timedelta:
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not is_number or not 0 < typing.cast("float", given) <= LONGEST_SECONDS:
+        raise ContractError(path, "is a number of seconds, more than 0 and at most 365 days")
+    return timedelta(seconds=typing.cast("float", given))
+
+
+def _policy(step: Step, given: object, path: str) -> RetryPolicy:
+    if given is None:
+        return step.policy
+    try:
+        return step.policy.overridden(PolicyOverride.model_validate(given))
+    except ValidationError as error:
+        raise _unfit(error, f"{path}.policy") from None
 
 
 def _options(step: Step, given: object, path: str) -> StepOptions | None:
@@ -134,9 +213,13 @@ def _options(step: Step, given: object, path: str) -> StepOptions | None:
     try:
         return step.options[1].model_validate(given)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in ("options", *first["loc"]))
-        raise ContractError(f"{path}.{where}", first["msg"]) from None
+        raise _unfit(error, f"{path}.options") from None
+
+
+def _unfit(error: ValidationError, path: str) -> ContractError:
+    """Return the first fault, by path and without the value, which may be a secret."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    return ContractError(".".join(str(part) for part in (path, *first["loc"])), first["msg"])
 
 
 def _provider(

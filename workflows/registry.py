@@ -7,6 +7,8 @@ import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,6 +18,7 @@ from workflows.errors import ContractError, UnknownStepError
 from workflows.retries import RetryPolicy
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+WORKFLOW_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Step:
         context: name of the parameter that takes the `StepContext`, if it has one.
         output: the contract that it returns.
         worst_case: options to the most that one run may cost, in micros; opaque to the engine.
+        is_sensitive: whether its output is shown as `[hidden]` wherever people look.
     """
 
     name: str
@@ -38,14 +42,34 @@ class Step:
     output: type[Contract]
     policy: RetryPolicy
     worst_case: Callable[[Any], int] | None
+    is_sensitive: bool
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long an ended instance keeps its records; its row stays for ever.
+
+    Attributes:
+        success: after it completed; None keeps them.
+        error: after it errored or was terminated; None keeps them.
+    """
+
+    success: timedelta | None = None
+    error: timedelta | None = None
 
 
 @dataclass(frozen=True)
 class Workflow:
-    """A registered workflow: what its envelope provides to the steps of its graphs."""
+    """A registered workflow: what its envelope provides to the steps of its graphs.
+
+    Attributes:
+        schedulable: whether the clock may start it; not where keys belong to somebody else.
+    """
 
     name: str
     provides: Mapping[type[Contract], Callable[[Mapping[str, Any]], Contract]]
+    retention: Retention
+    schedulable: bool
 
 
 _steps: dict[str, Step] = {}
@@ -57,11 +81,18 @@ def step(
     *,
     policy: RetryPolicy | None = None,
     worst_case: Callable[[Any], int] | None = None,
+    sensitive: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function under `name`; its annotations are its contract.
 
     Each parameter is annotated with a `Contract` (an input), a `StepOptions` (its options, at
     most one) or `StepContext`. The return annotation is a `Contract` or `Transaction[Contract]`.
+
+    Args:
+        name: a-z, 0-9 and _; what graph entries call it.
+        policy: retries and timeout; the defaults of `RetryPolicy` if None.
+        worst_case: options to the most that one run may cost, in micros.
+        sensitive: show its output as `[hidden]` in admin, API, downloads and logs.
 
     Raises:
         ContractError: an annotation is missing or of another kind, or the name is taken.
@@ -73,7 +104,10 @@ def step(
         known = _steps.get(name)
         if known and known.function.__qualname__ != function.__qualname__:
             raise ContractError(name, "another step has this name")
-        _steps[name] = _read_annotations(name, function, policy or RetryPolicy(), worst_case)
+        code_version.cache_clear()
+        _steps[name] = _read_annotations(
+            name, function, policy or RetryPolicy(), worst_case, is_sensitive=sensitive
+        )
         return function
 
     return register
@@ -83,9 +117,28 @@ def register_workflow(
     name: str,
     *,
     provides: Mapping[type[Contract], Callable[[Mapping[str, Any]], Any]],
+    retention: Retention | None = None,
+    schedulable: bool = True,
 ) -> Workflow:
-    """Register a workflow: how each contract that its steps may take is made of the envelope."""
-    workflow = Workflow(name=name, provides=provides)
+    """Register a workflow: how each contract that its steps may take is made of the envelope.
+
+    Args:
+        name: what its instances' IDs begin with.
+        provides: by contract, a function that makes it of the envelope.
+        retention: how long records are kept; None keeps them for ever.
+        schedulable: whether a schedule may start it.
+
+    Raises:
+        ContractError: the name is not a-z, 0-9 and _, from a letter, at most 40.
+    """
+    if not WORKFLOW_NAME.fullmatch(name):
+        raise ContractError(name, "a workflow name is a-z, 0-9 and _, from a letter, at most 40")
+    workflow = Workflow(
+        name=name,
+        provides=provides,
+        retention=retention or Retention(),
+        schedulable=schedulable,
+    )
     _workflows[name] = workflow
     return workflow
 
@@ -108,6 +161,12 @@ def get_workflow(name: str) -> Workflow:
         raise ContractError(name, f"no workflow has this name; there are {known}") from None
 
 
+def all_workflows() -> list[Workflow]:
+    """Return every registered workflow, by name."""
+    return [workflow for _, workflow in sorted(_workflows.items())]
+
+
+@lru_cache(maxsize=1)
 def code_version() -> str:
     """Return a digest of all steps' contracts: equal code has an equal version."""
     described = {
@@ -126,6 +185,8 @@ def _read_annotations(
     function: Callable[..., Any],
     policy: RetryPolicy,
     worst_case: Callable[[Any], int] | None,
+    *,
+    is_sensitive: bool,
 ) -> Step:
     hints = typing.get_type_hints(function)
     output = hints.pop("return", None)
@@ -157,6 +218,7 @@ def _read_annotations(
         output=typing.cast("type[Contract]", output),
         policy=policy,
         worst_case=worst_case,
+        is_sensitive=is_sensitive,
     )
 
 

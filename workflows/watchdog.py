@@ -2,25 +2,30 @@
 
 import logging
 import threading
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from workflows.checkpoints import Checkpoints
 from workflows.claims import Claim
 from workflows.errors import LostClaimError
-from workflows.graphs import StepEntry, load_plan
 from workflows.models import Outcome
+from workflows.retries import RetryPolicy
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RunningAttempt:
-    """One attempt in flight on a thread of this process."""
+    """One attempt in flight on a thread of this process.
+
+    Attributes:
+        overdue_at: on the monotonic clock: a wall clock that jumps fails nothing.
+    """
 
     claim: Claim
     entry: str
-    deadline: datetime
+    policy: RetryPolicy
+    overdue_at: float
 
 
 class RunningAttempts:
@@ -42,12 +47,12 @@ class RunningAttempts:
 
     def take_overdue(self) -> list[tuple[int, RunningAttempt]]:
         """Return, once, the attempts whose deadline has passed."""
-        now = datetime.now(UTC)
+        now = time.monotonic()
         with self._lock:
             overdue = [
                 (thread, attempt)
                 for thread, attempt in self._by_thread.items()
-                if attempt.deadline < now
+                if attempt.overdue_at < now
             ]
             for thread, _ in overdue:
                 del self._by_thread[thread]
@@ -67,29 +72,26 @@ def fail_overdue(attempt: RunningAttempt, checkpoints: Checkpoints) -> bool:
     Returns:
         False if the thread had just written itself: it is not overdue any more.
     """
-    claim = attempt.claim
-    entry = load_plan(claim.graph, claim.workflow).entries[claim.position]
-    if not isinstance(entry, StepEntry):
-        return False
-    policy = entry.step.policy
+    claim, policy = attempt.claim, attempt.policy
     error = {
         "type": "TimedOut",
         "message": f"took longer than {policy.timeout.total_seconds():g} s",
     }
     failures = claim.failures + 1
-    logger.warning("%s: %s %s", claim.instance_id, entry.name, error["message"])
+    logger.warning("%s: %s %s", claim.instance_id, attempt.entry, error["message"])
     try:
         if policy.allows_retry(failures):
             checkpoints.retry_later(
                 claim,
-                entry=entry.name,
+                entry=attempt.entry,
+                policy=policy,
                 outcome=Outcome.TIMED_OUT,
                 error=error,
                 delay=policy.delay_before(failures),
             )
         else:
-            checkpoints.give_up(claim, entry=entry.name, outcome=Outcome.TIMED_OUT, error=error)
+            checkpoints.give_up(claim, entry=attempt.entry, outcome=Outcome.TIMED_OUT, error=error)
     except LostClaimError:
-        logger.info("%s: %s ended just in time", claim.instance_id, entry.name)
+        logger.info("%s: %s ended just in time", claim.instance_id, attempt.entry)
         return False
     return True

@@ -10,10 +10,10 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db import connection
 from django_q.tasks import async_task
 
 from workflows.drain import Drain
+from workflows.statements import execute
 from workflows.statements.drains import BEATING, CALL
 
 logger = logging.getLogger(__name__)
@@ -79,17 +79,12 @@ def enqueue_drain() -> None:
 def call_for_drain() -> None:
     """Enqueue a drain where none stands and none was called for within the lease."""
     parameters: dict[str, Any] = {"lease": timedelta(seconds=settings.WORKFLOWS_LEASE_SECONDS)}
-    with connection.cursor() as cursor:
-        cursor.execute(CALL, parameters)
-        called = cursor.fetchone()
-    if called:
+    if execute(CALL, parameters):
         enqueue_drain()
 
 
 def _is_surplus() -> bool:
     """Whether this cluster has a beating drain for each of its workers already."""
     cluster = os.environ.get(CLUSTER_VARIABLE, "")
-    with connection.cursor() as cursor:
-        cursor.execute(BEATING)
-        mine = [row for row in cursor.fetchall() if row[1] == cluster]
+    mine = [row for row in execute(BEATING, {}) if row[1] == cluster]
     return bool(cluster) and len(mine) >= settings.Q_CLUSTER["workers"]

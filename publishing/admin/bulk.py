@@ -54,7 +54,7 @@ class BulkVerbs:
         action: str,
         title: str,
         applies: Callable[[Instance], bool],
-        verb: Callable[..., None],
+        verb: Callable[..., bool],
     ) -> TemplateResponse | None:
         rows = list(queryset[: MANY_MOST + 1])
         if len(rows) > MANY_MOST:

@@ -115,7 +115,7 @@ def do_restart(instance: Instance, *, actor: str, form: forms.Form) -> str:
 
 
 def do_many(
-    instances: Iterable[Instance], verb: Callable[..., None], *, actor: str, why: str
+    instances: Iterable[Instance], verb: Callable[..., bool], *, actor: str, why: str
 ) -> tuple[list[str], list[str]]:
     """Apply the verb to each; return the IDs that it was taken for and what refused it."""
     done: list[str] = []

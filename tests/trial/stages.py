@@ -25,6 +25,8 @@ class Order(Contract):
 
     marks: str
     fail_times: int = 0
+    delay: float | None = None
+    characters: int = 0
     refuse: bool = False
     seconds: float = 0.0
     die_at: str = ""
@@ -81,7 +83,7 @@ def first(order: Order, context: StepContext) -> First:
     mark(order, f"{context.key} first {context.generation}")
     _perhaps_die(order, "first")
     time.sleep(order.seconds)
-    return First(said=context.key)
+    return First(said="x" * order.characters or context.key)
 
 
 @step("trial_second", policy=QUICK)
@@ -96,7 +98,8 @@ def second(order: Order, said: First, options: SecondOptions, context: StepConte
     if order.park and times == 1:
         raise Park("operator", "parked as ordered")
     if times <= order.fail_times:
-        raise RetryableError(f"failed as ordered, time {times}")
+        delay = None if order.delay is None else timedelta(seconds=order.delay)
+        raise RetryableError(f"failed as ordered, time {times}", delay=delay)
     time.sleep(order.seconds)
     return Second(said=said.said.upper() if options.loud else said.said)
 

@@ -13,10 +13,14 @@ import pytest
 from django.db import connections
 
 from tests.trial.stages import ENTRIES
+from workflows.claims import claim_due
+from workflows.connection import EngineConnection
 from workflows.dispatch import create_instance
 from workflows.drain import Drain
 from workflows.graphs import store_graph
 from workflows.models import Instance, Status
+from workflows.statements import drains
+from workflows.verbs import pause, terminate
 
 ENDED = (Status.COMPLETE, Status.ERRORED, Status.TERMINATED)
 
@@ -46,9 +50,53 @@ class Trial:
         )
         return Instance.objects.get(pk=made)
 
+    def stand_in(self, state: str) -> Instance:
+        """Create an instance and bring it into a state by what really leads there."""
+        waits: dict[str, dict[str, Any]] = {
+            "waiting: sleep": {"sleep": 3600, "name": "pause"},
+            "waiting: event": {"wait": "approval"},
+        }
+        order: dict[str, dict[str, Any]] = {
+            "waiting: retry": {"fail_times": 1, "delay": 600},
+            "waiting: operator": {"park": True},
+            "errored": {"refuse": True},
+            "terminated": {"park": True},
+            "paused": {"seconds": 0.3},
+        }
+        entries = [ENTRIES[0], waits[state], *ENTRIES[1:]] if state in waits else None
+        instance = self.create(entries=entries, **order.get(state, {}))
+        instance_id = str(instance.instance_id)
+        if state == "queued":
+            return instance
+        if state == "running":
+            engine = EngineConnection("test")
+            drain = enter(engine)
+            assert claim_due(engine, drain=drain, slots=1, with_suspect=False)
+            engine.close()
+        elif state == "paused":
+            with standing_drain():
+                wait_until(lambda: bool(self.marks()))
+                pause(instance_id, actor="ann")
+                wait_until(lambda: is_in(instance, Status.PAUSED))
+        else:
+            with standing_drain():
+                wait_until(lambda: _stands(instance))
+            if state == "terminated":
+                terminate(instance_id, actor="ann")
+        instance.refresh_from_db()
+        return instance
+
     def marks(self) -> list[str]:
         """What steps have done so far, in order."""
         return self.path.read_text().splitlines() if self.path.exists() else []
+
+
+def enter(engine: EngineConnection, *, lease: timedelta = timedelta(minutes=1)) -> int:
+    """Make a drain's row, as a worker slot does."""
+    row = {"cluster": "", "host": "elsewhere", "pid": 1, "process_started": "1"}
+    parameters = row | {"code_version": "", "threads": 1, "lease": lease}
+    made: int = engine.fetch(drains.ENTER, parameters)[0][0]
+    return made
 
 
 @pytest.fixture
@@ -96,6 +144,10 @@ def run_to_end(*instances: Instance) -> None:
     with standing_drain():
         for instance in instances:
             wait_until(partial(_has_ended_or_waits, instance))
+
+
+def _stands(instance: Instance) -> bool:
+    return is_in(instance, *ENDED, Status.WAITING) and instance.owner is None
 
 
 def _has_ended_or_waits(instance: Instance) -> bool:

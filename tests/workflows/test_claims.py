@@ -8,11 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from tests.workflows.conftest import Trial
+from tests.workflows.conftest import Trial, enter
 from workflows.claims import Claim, claim_due, give_back_unheld, take_over_lapsed
 from workflows.connection import EngineConnection, Fetch, Row
 from workflows.models import Drain, Instance, Limit, Rank, Status
-from workflows.statements import claims, drains
+from workflows.statements import Statement, claims, drains
+
+GENERIC = Statement(
+    "test.generic", "select set_config('plan_cache_mode', 'force_generic_plan', true)"
+)
 
 
 @pytest.fixture
@@ -20,14 +24,6 @@ def engine() -> Iterator[EngineConnection]:
     connection = EngineConnection("test")
     yield connection
     connection.close()
-
-
-def enter(engine: EngineConnection, *, lease: timedelta = timedelta(minutes=1)) -> int:
-    """Make a drain's row, as a worker slot does."""
-    row = {"cluster": "", "host": "elsewhere", "pid": 1, "process_started": "1"}
-    parameters = row | {"code_version": "", "threads": 1, "lease": lease}
-    made: int = engine.fetch(drains.ENTER, parameters)[0][0]
-    return made
 
 
 def claim(engine: EngineConnection, drain: int, slots: int, *, suspect: bool = True) -> list[Claim]:
@@ -177,8 +173,8 @@ def test_no_claim_scans_the_instances(name: str, trial: Trial, engine: EngineCon
     bound = {"drain": 1, "slots": 16, "seed": "s", "held": [1]}
 
     def explain(fetch: Fetch) -> list[Row]:
-        fetch("select set_config('plan_cache_mode', 'force_generic_plan', true)", {})
-        return fetch("explain " + statement, bound)
+        fetch(GENERIC, {})
+        return fetch(Statement("test.explain", "explain " + statement), bound)
 
     plan = engine.in_one_transaction(explain)
     text = "\n".join(line for (line,) in plan)

@@ -155,9 +155,10 @@ def test_a_drain_that_lost_its_lease_begins_anew(trial: Trial) -> None:
 
 def test_a_broken_statement_is_no_lost_connection(trial: Trial) -> None:
     from workflows.connection import EngineConnection
+    from workflows.statements import Statement
 
     engine = EngineConnection("test")
     with pytest.raises(psycopg.errors.SyntaxError):
-        engine.fetch("selekt 1", {})
-    assert engine.fetch("select 1", {}) == [(1,)]
+        engine.fetch(Statement("test.broken", "selekt 1"), {})
+    assert engine.fetch(Statement("test.good", "select 1"), {}) == [(1,)]
     engine.close()

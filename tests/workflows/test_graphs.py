@@ -35,7 +35,26 @@ def test_each_input_comes_from_the_latest_earlier_entry_of_its_type() -> None:
         ([], "entries", "1 to 100 entries"),
         ([{"step": "trial_first"}] * 101, "entries", "1 to 100 entries"),
         ([{"step": "nowhere"}], "nowhere", "no step has this name"),
-        ([{"stop": "trial_first"}], "entries[0]", "an entry has a `step`"),
+        ([{"stop": "trial_first"}], "entries[0]", "an entry has one of `step`, `wait`,"),
+        ([ENTRIES[0] | {"wait": "x"}], "entries[0]", "an entry has one of `step`, `wait`,"),
+        ([{"sleep": 0, "name": "s"}], "entries[0].sleep", "a number of seconds"),
+        ([{"sleep": True, "name": "s"}], "entries[0].sleep", "a number of seconds"),
+        ([{"sleep": "1h", "name": "s"}], "entries[0].sleep", "a number of seconds"),
+        ([{"sleep": 366 * 86400, "name": "s"}], "entries[0].sleep", "at most 365 days"),
+        ([{"sleep": 1}], "entries[0].name", "a-z"),
+        ([{"wait": "two words"}], "entries[0].wait", "an event type"),
+        ([{"wait": 5}], "entries[0].wait", "an event type"),
+        ([{"wait": "x", "timeout": -1}], "entries[0].timeout", "a number of seconds"),
+        ([{"wait": "x", "on_timeout": "stop"}], "entries[0].on_timeout", "`error` or `continue`"),
+        ([{"wait": "x", "policy": {}}], "entries[0].policy", "is unknown"),
+        ([ENTRIES[0] | {"policy": {"retries": -1}}], "entries[0].policy.retries", "greater than"),
+        ([ENTRIES[0] | {"policy": {"tries": 1}}], "entries[0].policy.tries", "not permitted"),
+        ([ENTRIES[0] | {"policy": {"backoff": "no"}}], "entries[0].policy.backoff", "constant"),
+        (
+            [ENTRIES[0] | {"policy": {"timeout_seconds": 0}}],
+            "entries[0].policy.timeout_seconds",
+            "greater than 0",
+        ),
         ([{"step": "trial_second"}], "entries[0].said", "takes First"),
         ([ENTRIES[1], ENTRIES[0]], "entries[0].said", "takes First"),
         ([ENTRIES[0], ENTRIES[0]], "entries[1].name", "stands twice"),
@@ -59,7 +78,7 @@ def test_what_does_not_fit_is_named(entries: list[dict[str, Any]], path: str, wo
 
 
 def test_an_unknown_workflow_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(ContractError, match="there are publish, trial"):
+    with pytest.raises(ContractError, match="there are bulk, prune, publish, trial"):
         prove_graph(ENTRIES, workflow="nothing")
 
 

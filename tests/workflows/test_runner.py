@@ -1,6 +1,7 @@
 """What becomes of an instance: steps are recorded once, failures retried, waits kept."""
 
 import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -10,10 +11,9 @@ from django.contrib.auth.models import Group
 from django.db import connections
 
 from tests.trial import stages
-from tests.workflows.conftest import Trial, is_in, run_to_end, standing_drain, wait_until
-from tests.workflows.test_claims import enter
-from workflows import verbs
-from workflows.checkpoints import Checkpoints
+from tests.workflows.conftest import Trial, enter, is_in, run_to_end, standing_drain, wait_until
+from workflows import faults, verbs
+from workflows.checkpoints import Checkpoints, Record
 from workflows.claims import claim_due
 from workflows.connection import EngineConnection
 from workflows.errors import LostClaimError
@@ -157,16 +157,21 @@ def test_an_until_entry_without_a_moment_is_passed(trial: Trial) -> None:
     assert instance.records.get(entry="pause").output == {"until": None}
 
 
-def test_an_output_that_cannot_be_recorded_ends_the_instance_with_the_step_named(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch
+def test_an_output_of_more_than_a_mebibyte_ends_the_instance_with_step_and_size_named(
+    trial: Trial,
 ) -> None:
-    monkeypatch.setattr("workflows.runner.OUTPUT_BYTES_MAX", 10)
-    instance = trial.create(key="a" * 50)
+    around = len('{"said":""}')
+    fits = trial.create(characters=1024 * 1024 - around)
+    instance = trial.create(characters=1024 * 1024 - around + 1)
 
-    run_to_end(instance)
+    run_to_end(fits, instance)
 
+    assert fits.status == Status.COMPLETE
     assert instance.status == Status.ERRORED
-    assert error_of(instance)["message"] == "trial_first returned 61 bytes; 1 MiB is the most"
+    assert error_of(instance)["message"] == (
+        "trial_first returned 1048577 bytes; 1048576 (1 MiB) is the most. Store what is large "
+        "elsewhere and return where it is"
+    )
     assert records_of(instance) == []
 
 
@@ -209,13 +214,16 @@ def test_an_error_that_postgres_cannot_hold_is_stored_without_what_it_cannot(
     assert instance.attempts.count() == 1
 
 
-def test_what_no_driver_can_bear_ends_errored_after_five_crashes(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    entries: list[dict[str, Any]] = [{"name": "pause", "until": "/marks"}, *stages.ENTRIES]
-    instance = trial.create(entries=entries)
+def test_what_no_driver_can_bear_ends_errored_after_five_crashes(trial: Trial) -> None:
+    instance = trial.create()
 
-    with standing_drain():
+    def fail(statement: str, moment: str) -> None:
+        if (statement, moment) == ("checkpoints.inputs", "before"):
+            raise ValueError("as a bug of the engine would")
+
+    faults.arm(fail)
+    with standing_drain(), ExitStack() as stack:
+        stack.callback(faults.arm, None)
         for crashes in range(1, 5):
             wait_until(partial(_has_crashed, instance, crashes))
             Instance.objects.filter(pk=instance.pk).update(due_at=datetime.now(UTC))
@@ -253,7 +261,7 @@ def test_a_commit_that_comes_through_after_it_was_given_up_leaves_nothing_stuck(
     drain = enter(engine)
     (claimed,) = claim_due(engine, drain=drain, slots=1, with_suspect=True)
     checkpoints = Checkpoints(engine)
-    checkpoints.advance(claimed, entry="trial_first", output={"said": "x"})
+    checkpoints.record(claimed, Record("trial_first", {"said": "x"}), is_last=False)
     with pytest.raises(LostClaimError):
         checkpoints.give_up(
             claimed, entry="trial_first", outcome=Outcome.FAILED, error={"message": "lost"}

@@ -5,6 +5,7 @@ generic plan scan the whole table.
 """
 
 from workflows.models import Outcome, Rank, Reason, Status
+from workflows.statements.statement import Statement
 
 CLAIM_LOCK = 7_305_001  # pg_advisory_xact_lock: one claim counts the limits at a time
 # A suspect stays one, whatever it waits for, until it has finished a step.
@@ -12,11 +13,14 @@ AFTERWARDS = f"case when crashes > 0 then {Rank.SUSPECT:d} else {Rank.WOKEN:d} e
 CRASHES_MAX = 5  # an instance that was in flight in so many dead processes ends errored
 
 # Taken in a statement before the claim, so that the claim's snapshot is younger than the lock.
-LOCK_CLAIMS = f"""
+LOCK_CLAIMS = Statement(
+    "claims.lock_claims",
+    f"""
 select set_config('lock_timeout', '2s', true),
        set_config('idle_in_transaction_session_timeout', '2s', true),
        pg_advisory_xact_lock({CLAIM_LOCK})
-"""
+""",
+)
 
 _PARTITIONS = """
 partitions(partition) as (
@@ -30,7 +34,9 @@ partitions(partition) as (
 """
 
 # One index probe a partition and rank; standing drains ask this five times a second.
-ANY_DUE = f"""
+ANY_DUE = Statement(
+    "claims.any_due",
+    f"""
 with recursive {_PARTITIONS}
 select 1 from partitions p cross join generate_series(0, 2) r(rank)
 where p.partition is not null and exists (
@@ -38,7 +44,8 @@ where p.partition is not null and exists (
     where i.partition = p.partition and i.due_at is not null and i.rank = r.rank
       and i.due_at <= clock_timestamp())
 limit 1
-"""
+""",
+)
 
 _BEGIN = f"""
 update workflows_instance i set
@@ -48,7 +55,8 @@ update workflows_instance i set
     started_at = coalesce(started_at, clock_timestamp())
 where i.id = any(array(select id from picked))
 returning i.id, i.instance_id, i.workflow, i.key, i.graph_id, i.generation, i.position,
-    i.attempt, i.failures, i.crashes, i.fence, i.attempt_started_at
+    i.attempt, i.failures, i.crashes, i.fence, i.attempt_started_at, i.inbox, i.deadline_at,
+    i.policy
 """
 
 _ROOM_IN_ALL = f"""
@@ -60,7 +68,9 @@ room_in_all as (
 """
 
 # Fair between partitions (round robin over their heads), woken before new, within the limits.
-CLAIM = f"""
+CLAIM = Statement(
+    "claims.claim",
+    f"""
 with recursive {_PARTITIONS},
 {_ROOM_IN_ALL},
 room as (
@@ -100,10 +110,13 @@ picked as materialized (
                 order by due_at limit share.quota for no key update skip locked) fresh) both_ranks
         order by rank, due_at limit share.quota) taken)
 {_BEGIN}
-"""
+""",
+)
 
 # A suspect was in flight in a process that died; a drain drives at most one at a time.
-CLAIM_SUSPECT = f"""
+CLAIM_SUSPECT = Statement(
+    "claims.claim_suspect",
+    f"""
 with {_ROOM_IN_ALL},
 picked as materialized (
     select i.id from workflows_instance i left join workflows_limit l on l.partition = i.partition
@@ -114,17 +127,25 @@ picked as materialized (
     order by i.due_at limit (select least(1, slots) from room_in_all)
     for no key update of i skip locked)
 {_BEGIN}
-"""
+""",
+)
 
-GIVE_BACK = f"""
+GIVE_BACK = Statement(
+    "claims.give_back",
+    f"""
 update workflows_instance set
-    status = {Status.WAITING:d}, reason = '{Reason.RETRY}', owner = null, fence = fence + 1,
-    rank = {AFTERWARDS}, due_at = clock_timestamp(), wake_at = clock_timestamp()
+    status = case when pause_requested then {Status.PAUSED:d} else {Status.WAITING:d} end,
+    reason = '{Reason.RETRY}', owner = null, fence = fence + 1, rank = {AFTERWARDS},
+    due_at = case when not pause_requested then clock_timestamp() end,
+    wake_at = clock_timestamp(), pause_requested = false
 where owner = %(drain)s and not (id = any(%(held)s::bigint[]))
-"""
+""",
+)
 
 # What a lapsed drain drove goes on elsewhere; the attempt is lost, and a crash is counted.
-TAKE_OVER = f"""
+TAKE_OVER = Statement(
+    "claims.take_over",
+    f"""
 with orphaned as materialized (
     select i.id, i.owner, i.attempt, i.attempt_started_at, i.crashes + 1 as crashes
     from workflows_instance i
@@ -135,10 +156,13 @@ with orphaned as materialized (
 taken as (
     update workflows_instance i set
         status = case when o.crashes >= {CRASHES_MAX} then {Status.ERRORED:d}
+                      when pause_requested then {Status.PAUSED:d}
                       else {Status.WAITING:d} end,
         reason = case when o.crashes >= {CRASHES_MAX} then null else '{Reason.RETRY}' end,
-        owner = null, fence = fence + 1, crashes = o.crashes,
-        due_at = case when o.crashes >= {CRASHES_MAX} then null else clock_timestamp() end,
+        owner = null, fence = fence + 1, crashes = o.crashes, pause_requested = false,
+        due_at = case when o.crashes < {CRASHES_MAX} and not pause_requested
+                      then clock_timestamp() end,
+        wake_at = case when o.crashes < {CRASHES_MAX} then clock_timestamp() end,
         rank = {Rank.SUSPECT:d},
         error = case when o.crashes >= {CRASHES_MAX} then jsonb_build_object(
             'type', 'WorkerDied', 'message', format(
@@ -160,6 +184,11 @@ logged as (
     insert into workflows_logentry (transaction, instance_id, generation, kind, actor, why, at)
     select pg_current_xact_id()::text::bigint, id, generation, 'errored', '',
         'its worker process died too often', clock_timestamp()
-    from taken where status = {Status.ERRORED:d})
+    from taken where status = {Status.ERRORED:d}),
+tallied as (
+    insert into workflows_tally as t (name, value)
+    select 'lost', count(*) from taken having count(*) > 0
+    on conflict (name) do update set value = t.value + excluded.value)
 select count(*) from taken
-"""
+""",
+)

@@ -107,8 +107,7 @@ def test_a_restart_clicked_twice_restarts_once(operator: Client) -> None:
     answer = operator.post(page_of(instance, "restart/"), data, follow=True)
 
     assert (
-        "was restarted meanwhile, and is in generation 2; nothing changed"
-        in answer.content.decode()
+        "was restarted meanwhile: it is in generation 2; nothing changed" in answer.content.decode()
     )
     assert state_of(instance)[1] == 2
 

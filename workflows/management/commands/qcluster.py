@@ -18,11 +18,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, connections
 from django_q.cluster import Cluster
 
 from workflows.chores import every, run_due_chores
 from workflows.processes import Process, descendants_of
+from workflows.statements import execute
 from workflows.statements.drains import BEATING, END, FORGET_OLD
 from workflows.workers import CLUSTER_VARIABLE, enqueue_drain, stopping
 
@@ -110,12 +111,10 @@ class ClusterKeeper:
 
     def _living_drains(self) -> int:
         """Count this cluster's beating drains; those whose process is gone are ended at once."""
-        with connection.cursor() as cursor:
-            cursor.execute(BEATING)
-            beating = cursor.fetchall()
-            gone = [row[0] for row in beating if Process(*row[2:]).is_gone()]
-            if gone:
-                cursor.execute(END, {"drains": gone})
+        beating = execute(BEATING, {})
+        gone = [row[0] for row in beating if Process(*row[2:]).is_gone()]
+        if gone:
+            execute(END, {"drains": gone})
         mine = [row for row in beating if row[1] == self._name]
         dead = [row for row in mine if row[0] in gone]
         if dead:
@@ -145,9 +144,7 @@ class ClusterKeeper:
 
     def _orphans(self) -> list[int]:
         """Return the pids of this host's workers that still hold a drain of this cluster."""
-        with connection.cursor() as cursor:
-            cursor.execute(BEATING)
-            rows = [row for row in cursor.fetchall() if row[1] == self._name]
+        rows = [row for row in execute(BEATING, {}) if row[1] == self._name]
         holders = [Process(*row[2:]) for row in rows]
         return [holder.pid for holder in holders if holder.is_here() and not holder.is_gone()]
 
@@ -155,8 +152,7 @@ class ClusterKeeper:
 @every(timedelta(hours=1))
 def forget_old_drains() -> None:
     """Delete the rows of drains that ended a week ago."""
-    with connection.cursor() as cursor:
-        cursor.execute(FORGET_OLD)
+    execute(FORGET_OLD, {})
 
 
 def _kill_all(pids: Iterable[int]) -> None:
