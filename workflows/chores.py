@@ -9,8 +9,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 logger = logging.getLogger(__name__)
+
+Function = TypeVar("Function", bound=Callable[[], object])
 
 
 @dataclass
@@ -25,10 +28,10 @@ class Chore:
 _chores: list[Chore] = []
 
 
-def every(interval: timedelta) -> Callable[[Callable[[], object]], Callable[[], object]]:
+def every(interval: timedelta) -> Callable[[Function], Function]:
     """Have the decorated function run about once an interval while workers run."""
 
-    def register(function: Callable[[], object]) -> Callable[[], object]:
+    def register(function: Function) -> Function:
         _chores.append(Chore(function, interval))
         return function
 

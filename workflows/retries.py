@@ -74,8 +74,8 @@ class PolicyOverride(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    retries: int | None = Field(None, ge=0, le=1000)
-    delay_seconds: float | None = Field(None, ge=0, le=LONGEST_SECONDS)
+    retries: int | None = Field(default=None, ge=0, le=1000)
+    delay_seconds: float | None = Field(default=None, ge=0, le=LONGEST_SECONDS)
     backoff: Backoff | None = None
-    timeout_seconds: float | None = Field(None, gt=0, le=LONGEST_SECONDS)
-    longest_seconds: float | None = Field(None, ge=0, le=LONGEST_SECONDS)
+    timeout_seconds: float | None = Field(default=None, gt=0, le=LONGEST_SECONDS)
+    longest_seconds: float | None = Field(default=None, ge=0, le=LONGEST_SECONDS)

@@ -7,7 +7,7 @@ a transactional step's mark is a row.
 import os
 import signal
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.contrib.auth.models import Group
@@ -33,6 +33,7 @@ class Order(Contract):
     park: bool = False
     at: datetime | None = None
     odd_error: bool = False
+    tell: bool = False
 
 
 class First(Contract):
@@ -90,6 +91,9 @@ def first(order: Order, context: StepContext) -> First:
 def second(order: Order, said: First, options: SecondOptions, context: StepContext) -> Second:
     """Fail so many times, or for good, or park."""
     times = mark(order, f"{context.key} second {context.generation}")
+    if order.tell:
+        left = round((context.deadline - datetime.now(UTC)).total_seconds())
+        mark(order, f"told {context.attempt} {context.failures} {left}")
     _perhaps_die(order, "second")
     if order.odd_error:
         raise NonRetryableError("odd \x00 \ud800", data={"nul": "\x00", "nan": float("nan")})
@@ -115,3 +119,27 @@ def third(order: Order, said: Second, context: StepContext) -> Transaction[Third
         return Third(said=said.said)
 
     return Transaction(leave)
+
+
+class Secret(Contract):
+    """Output of the step whose output is nobody's business."""
+
+    token: str
+
+
+class Read(Contract):
+    """Output of the step that reads the secret."""
+
+    characters: int
+
+
+@step("trial_secret", policy=QUICK, sensitive=True)
+def secret(order: Order) -> Secret:
+    """Return what must not be seen."""
+    return Secret(token="hunter2")
+
+
+@step("trial_reader", policy=QUICK)
+def reader(secret: Secret) -> Read:
+    """Read what must not be seen."""
+    return Read(characters=len(secret.token))
