@@ -6,10 +6,12 @@ a transactional step's mark is a row.
 
 import os
 import signal
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx2
 from django.contrib.auth.models import Group
 
 from workflows.contracts import Contract, StepContext, StepOptions, Transaction
@@ -34,6 +36,8 @@ class Order(Contract):
     at: datetime | None = None
     odd_error: bool = False
     tell: bool = False
+    hang_times: int = 0
+    url: str = ""
 
 
 class First(Contract):
@@ -83,6 +87,8 @@ def first(order: Order, context: StepContext) -> First:
     """Fail, die or take time as ordered."""
     mark(order, f"{context.key} first {context.generation}")
     _perhaps_die(order, "first")
+    if order.url:
+        httpx2.get(order.url, timeout=60, trust_env=False)
     time.sleep(order.seconds)
     return First(said="x" * order.characters or context.key)
 
@@ -95,6 +101,8 @@ def second(order: Order, said: First, options: SecondOptions, context: StepConte
         left = round((context.deadline - datetime.now(UTC)).total_seconds())
         mark(order, f"told {context.attempt} {context.failures} {left}")
     _perhaps_die(order, "second")
+    if times <= order.hang_times:
+        threading.Event().wait()
     if order.odd_error:
         raise NonRetryableError("odd \x00 \ud800", data={"nul": "\x00", "nan": float("nan")})
     if order.refuse:
