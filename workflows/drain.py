@@ -108,6 +108,7 @@ class Drain:
         # Whatever it drives may be others' by now; their fences refuse what its threads write.
         logger.error("drain %s lost its lease and begins anew", self.id)
         self._claimer.fetch(statements.COUNT_UP, {"name": "leases_lost"})
+        self._claimer.fetch(statements.END, {"drains": [self.id]})
         self._checkpoints.counts.clear()  # the lapsed row keeps what it had counted
         self._enter()
 

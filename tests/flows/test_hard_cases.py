@@ -21,6 +21,7 @@ from tests.flows.processes import standing_pids, web, workers
 from tests.trial.stages import ENTRIES
 from tests.workflows.conftest import Trial, is_in, trial, wait_until
 from workflows.models import Drain, Instance, Status, StepRecord
+from workflows.processes import descendants_of
 
 __all__ = ["trial"]
 
@@ -68,6 +69,22 @@ def test_a_frozen_worker_writes_nothing_when_it_wakes_after_its_lease(trial: Tri
     assert instance.records.filter(drain=frozen.pk).count() == 0
     assert [a.outcome for a in instance.attempts.all()] == ["lost"]
     assert Group.objects.count() == 1
+
+
+def test_a_worker_that_hangs_is_killed_and_replaced_and_the_others_stay(trial: Trial) -> None:
+    with workers(WORKFLOWS_LEASE_SECONDS="3") as cluster:
+        wait_until(lambda: len(standing_pids()) == 2)
+        instance = trial.create(key="x", seconds=1)
+        wait_until(lambda: bool(trial.marks()))
+        instance.refresh_from_db()
+        hung = Drain.objects.get(pk=instance.owner or 0).pid
+        (other,) = set(standing_pids()) - {hung}
+        os.kill(hung, signal.SIGSTOP)
+
+        wait_until(lambda: is_in(instance, Status.COMPLETE))
+        wait_until(lambda: hung not in descendants_of(cluster.pid))
+        wait_until(lambda: len(standing_pids()) == 2)
+        assert other in standing_pids()
 
 
 def test_a_step_that_never_returns_goes_on_elsewhere_and_its_process_recovers(

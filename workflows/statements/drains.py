@@ -90,3 +90,15 @@ insert into workflows_tally as t (name, value) values (%(name)s, 1)
 on conflict (name) do update set value = t.value + 1
 """,
 )
+
+# Drains that neither beat nor ended, and whether two leases have passed since: a process that
+# hangs (a pattern that never returns holds the interpreter's lock) or is frozen.
+LAPSED = Statement(
+    "drains.lapsed",
+    """
+select id, cluster, host, pid, process_started,
+    lease_until < clock_timestamp() - %(lease)s as is_hung
+from workflows_drain
+where ended_at is null and lease_until <= clock_timestamp()
+""",
+)

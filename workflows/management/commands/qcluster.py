@@ -24,7 +24,7 @@ from django_q.cluster import Cluster
 from workflows.chores import every, run_due_chores
 from workflows.processes import Process, descendants_of
 from workflows.statements import execute
-from workflows.statements.drains import BEATING, END, FORGET_OLD
+from workflows.statements.drains import BEATING, END, FORGET_OLD, LAPSED
 from workflows.workers import CLUSTER_VARIABLE, enqueue_drain, stopping
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class ClusterKeeper:
             logger.error("the cluster's sentinel is gone; a new cluster is started")
             self._replace()
             return
-        missing = self._workers - self._living_drains()
+        missing = self._workers - self._living_drains() - self._silent_drains()
         now = time.monotonic()
         if missing <= 0:
             self._whole_at = now
@@ -121,6 +121,28 @@ class ClusterKeeper:
             logger.warning("%s workers died; their instances go on elsewhere", len(dead))
             self._top_up(len(dead))
         return len(mine) - len(dead)
+
+    def _silent_drains(self) -> int:
+        """Count this cluster's drains that live without a beat; those that hang are killed.
+
+        Their instances went on elsewhere when the lease lapsed. A worker that hangs is busy, so
+        killing it does not wedge the cluster, which starts another in its place.
+        """
+        lease = timedelta(seconds=settings.WORKFLOWS_LEASE_SECONDS)
+        silent = 0
+        for pk, cluster, host, pid, started, is_hung in execute(LAPSED, {"lease": lease}):
+            process = Process(host, pid, started)
+            if cluster != self._name or not process.is_here():
+                continue
+            if is_hung and not process.is_gone():
+                logger.error("worker %s has not beaten for three leases; it is killed", pid)
+                _kill_all([pid])
+            if is_hung or process.is_gone():
+                execute(END, {"drains": [pk]})
+                self._top_up(1)
+            else:
+                silent += 1
+        return silent
 
     def _top_up(self, missing: int) -> None:
         for _ in range(missing):
