@@ -132,9 +132,10 @@ def list_instances(filter: Filter, *, after: int | None = None, limit: int = 50)
     return Page(rows[:limit], rows[limit - 1].pk if len(rows) > limit else None)
 
 
-def latest_instance_id() -> str | None:
-    """Return the ID of the newest instance, if there is one."""
-    newest = Instance.objects.order_by("-pk").values_list("instance_id", flat=True).first()
+def latest_instance_id(workflow: str | None = None) -> str | None:
+    """Return the ID of the newest instance, of a workflow if one is named, if there is one."""
+    found = Instance.objects.filter(workflow=workflow) if workflow else Instance.objects
+    newest = found.order_by("-pk").values_list("instance_id", flat=True).first()
     return str(newest) if newest else None
 
 

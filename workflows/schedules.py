@@ -11,6 +11,7 @@ from typing import Any
 
 from cronsim import CronSim, CronSimError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from workflows.chores import every
@@ -73,6 +74,34 @@ def save_schedule(
     return saved
 
 
+def turn_off(name: str) -> Schedule:
+    """Stop it in any case, also one whose workflow or graph this code no longer has.
+
+    Raises:
+        ScheduleError: there is none of this name.
+    """
+    Schedule.objects.filter(name=name).update(is_on=False)
+    return _find(Schedule.objects.all(), name)
+
+
+@transaction.atomic
+def turn_on(name: str) -> Schedule:
+    """Save it anew: it is proved, and goes on from its next time, not from one that it missed.
+
+    Raises:
+        ScheduleError: there is none of this name, or this code cannot run it.
+    """
+    kept = _find(Schedule.objects.select_for_update(), name)
+    return save_schedule(
+        name,
+        workflow=kept.workflow,
+        cron=kept.cron,
+        entries=kept.entries,
+        envelope=kept.envelope,
+        partition=kept.partition,
+    )
+
+
 def next_time(cron: str, *, after: datetime) -> datetime:
     """Return the first moment of the cron line after another, in UTC.
 
@@ -125,3 +154,11 @@ def _start(pk: int, now: datetime) -> int:
         logger.error("schedule %s starts nothing: %s", schedule.name, drift)  # noqa: TRY400
         return 0
     return 1
+
+
+def _find(schedules: QuerySet[Schedule, Schedule], name: str) -> Schedule:
+    found = schedules.filter(name=name).first()
+    if found is None:
+        known = ", ".join(Schedule.objects.order_by("name").values_list("name", flat=True))
+        raise ScheduleError(f"there is no schedule {name!r}; there are {known or 'none yet'}")
+    return found

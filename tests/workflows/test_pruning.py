@@ -138,5 +138,5 @@ def test_the_command_counts_first_and_then_does_it(trial: Trial) -> None:
 
 @pytest.mark.django_db
 def test_an_unknown_workflow_is_named_with_those_that_exist() -> None:
-    with pytest.raises(CommandError, match="there are bulk, prune, publish, trial"):
+    with pytest.raises(CommandError, match="there are bulk, "):
         call_command("prune_instances", workflow="nothing")

@@ -47,4 +47,4 @@ class BulkOperation(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
-        return f"{self.verb} for {self.total} instances"
+        return f"bulk operation {self.pk}: {self.verb}"

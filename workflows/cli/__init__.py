@@ -1,0 +1,1 @@
+"""The subcommands of `manage.py instances`, by what people do with them."""
