@@ -6,6 +6,7 @@ from urllib.parse import unquote
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from publishing.brokers import broker_options
 from publishing.embedded_postgres.secret import kept_secret
 
 env = environ.Env()
@@ -90,6 +91,10 @@ DATABASES["default"] |= {
     "OPTIONS": DATABASES["default"].get("OPTIONS", {})
     | {"pool": {"min_size": 1, "max_size": 8, "timeout": 20}},
 }
+# Behind PgBouncer in transaction mode a session is anybody's from one transaction to the next:
+# nothing is prepared on the server and no cursor outlives its transaction.
+DATABASE_POOLED = env.bool("DATABASE_POOLED", default=False)
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOLED
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Workers ----------------------------------------------------------------------------------
@@ -113,9 +118,8 @@ Q_CLUSTER = {
     "save_limit": -1,
     "queue_limit": env.int("Q_WORKERS", default=2),
     "catch_up": False,
-    "orm": "default",
     "log_level": "WARNING",
-}
+} | broker_options(env.str("Q_BROKER", default="orm"))
 
 # --- Providers --------------------------------------------------------------------------------
 
@@ -172,6 +176,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "publishing.api.problems.handle_exception",
     "UNAUTHENTICATED_USER": None,
 }
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # empty: /metrics is nowhere
 
 # --- Security ---------------------------------------------------------------------------------
 

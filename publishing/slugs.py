@@ -33,6 +33,7 @@ RESERVED = frozenset(
         "logout",
         "manifest",
         "media",
+        "metrics",
         "page",
         "preview",
         "robots",

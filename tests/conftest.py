@@ -18,11 +18,17 @@ from xdist.scheduler import LoadScopeScheduling
 from publishing.embedded_postgres.server import stop_if_started_here
 
 # A part: the names of its program, a library it needs, and how to come by both on Debian.
-PARTS = {
+PARTS: dict[str, tuple[tuple[str, ...], str | None, str]] = {
     "chromium": (
         ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
         "atomic",  # of Playwright's driver
         "apt-get install chromium libatomic1",
+    ),
+    "redis-server": (("redis-server",), None, "apt-get install redis-server"),
+    "pgbouncer": (
+        ("pgbouncer", "/usr/sbin/pgbouncer"),  # where only root's PATH leads
+        None,
+        "apt-get install pgbouncer",
     ),
 }
 LEFT_OUT = pytest.StashKey[Counter[str]]()
@@ -31,7 +37,11 @@ LEFT_OUT = pytest.StashKey[Counter[str]]()
 class Sharing(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
     """Shares a run out test by test, and keeps a file whole whose tests build on one another."""
 
-    whole_files = ("tests/flows/test_demo.py", "tests/flows/test_demo_interrupted.py")
+    whole_files = (
+        "tests/flows/test_demo.py",
+        "tests/flows/test_demo_interrupted.py",
+        "tests/workflows/test_plans.py",
+    )
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
@@ -41,9 +51,19 @@ class Sharing(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """The browser's program; a test that asks for it is marked `needs("chromium")`."""
-    path = _program("chromium")
-    assert path is not None, 'mark the test with @pytest.mark.needs("chromium")'
-    return path
+    return _needed("chromium")
+
+
+@pytest.fixture(scope="session")
+def redis_server_path() -> str:
+    """The broker's program; a test that asks for it is marked `needs("redis-server")`."""
+    return _needed("redis-server")
+
+
+@pytest.fixture(scope="session")
+def pgbouncer_path() -> str:
+    """The pooler's program; a test that asks for it is marked `needs("pgbouncer")`."""
+    return _needed("pgbouncer")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -88,7 +108,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def _missing_parts(item: pytest.Item) -> set[str]:
     needed = {part for marker in item.iter_markers("needs") for part in marker.args}
-    return {part for part in needed if not (_program(part) and find_library(PARTS[part][1]))}
+    return {part for part in needed if not (_program(part) and _has_library(part))}
+
+
+def _needed(part: str) -> str:
+    path = _program(part)
+    assert path is not None, f'mark the test with @pytest.mark.needs("{part}")'
+    return path
+
+
+def _has_library(part: str) -> bool:
+    _, library, _ = PARTS[part]
+    return library is None or find_library(library) is not None
 
 
 def _program(part: str) -> str | None:

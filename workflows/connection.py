@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
+from django.conf import settings
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
@@ -22,7 +23,8 @@ from workflows.statements import Statement
 
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)  # then every 2 s
 CONNECT_SECONDS = 5
-PREPARE_THRESHOLD = 2  # a statement is prepared on the server when it is run the second time
+# A statement is prepared on the server when it is run the second time; behind a pooler, never.
+PREPARE_THRESHOLD = 2
 PING = Statement("connection.ping", "select 1")
 Row = tuple[Any, ...]
 Fetch = Callable[[Statement, Mapping[str, Any]], list[Row]]
@@ -173,7 +175,7 @@ def _connect(application_name: str) -> psycopg.Connection[Row]:
         autocommit=True,
         application_name=application_name,
         connect_timeout=CONNECT_SECONDS,
-        prepare_threshold=PREPARE_THRESHOLD,
+        prepare_threshold=None if settings.DATABASE_POOLED else PREPARE_THRESHOLD,
     )
 
 

@@ -143,6 +143,8 @@ class Drain:
             self._drivers.end_overdue()
             self._stand_by()
         self._drivers.interrupt()
+        self._beaten_at = 0.0
+        self._surviving(self._beat)  # with the last counts
 
     def _patience(self) -> float:
         """Seconds that running steps are given: the grace, or their time if nobody is waiting."""

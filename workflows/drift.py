@@ -18,7 +18,7 @@ from workflows.models import Drain, Envelope, Instance, Status, StepGraph, StepR
 from workflows.registry import code_version
 from workflows.runs import parse_envelope, parse_output
 
-PAGE = 500  # rows read at a time
+PAGE = 500  # instances read at a time
 EXAMPLES = 3  # instance IDs named a group
 
 
@@ -74,8 +74,7 @@ def _check_envelopes(chosen: QuerySet[Instance], plan: Plan) -> Iterator[tuple[s
                 if provider is None:
                     last_reader[entry.step.inputs[parameter]] = position
     for contract, position in last_reader.items():
-        rows = Envelope.objects.filter(instance__in=chosen.filter(position__lte=position))
-        for row in _pages(rows.select_related("instance")):
+        for row in _of_each(chosen.filter(position__lte=position), Envelope.objects.all()):
             try:
                 parse_envelope(plan.workflow, contract, row.data)
             except ContractError as error:
@@ -91,21 +90,24 @@ def _check_outputs(chosen: QuerySet[Instance], plan: Plan) -> Iterator[tuple[str
         for parameter, provider in entry.wiring.items():
             if provider is None:
                 continue
+            readers = chosen.filter(position__gt=provider, position__lte=position)
             rows = StepRecord.objects.filter(
-                instance__in=chosen.filter(position__gt=provider, position__lte=position),
-                entry=plan.entries[provider].name,
-                superseded=False,
+                entry=plan.entries[provider].name, superseded=False
             ).exclude(drain__in=same_code)
-            for row in _pages(rows.select_related("instance")):
+            for row in _of_each(readers, rows):
                 try:
                     parse_output(row.entry, entry.step.inputs[parameter], row.output)
                 except ContractError as error:
                     yield str(row.instance.instance_id), error
 
 
-def _pages(rows: QuerySet[Any]) -> Iterator[Any]:
-    """Yield the rows by keyset, so that no cursor stays open on the server."""
-    last, ordered = 0, rows.order_by("pk")
-    while page := list(ordered.filter(pk__gt=last)[:PAGE]):
-        yield from page
-        last = page[-1].pk
+def _of_each(chosen: QuerySet[Instance], rows: QuerySet[Any]) -> Iterator[Any]:
+    """Yield the rows of the instances, a page of instances at a time.
+
+    By keyset, so that no cursor stays open on the server, and by their keys, so that what ended
+    instances have kept is not read.
+    """
+    last, keys = 0, chosen.order_by("pk").values_list("pk", flat=True)
+    while page := list(keys.filter(pk__gt=last)[:PAGE]):
+        yield from rows.filter(instance__in=page).select_related("instance")
+        last = page[-1]

@@ -41,7 +41,7 @@ class Park(WorkflowError):  # noqa: N818 - no failure: a step asks to be put asi
     Args:
         reason: a word of `workflows.models.Reason`.
         message: why, for operators.
-        until: when to try again; None waits for an operator or for whoever makes room.
+        until: when to try again, with its zone; None waits for whoever makes room, or a person.
         data: JSON that helps to see why.
     """
 
@@ -54,6 +54,11 @@ class Park(WorkflowError):  # noqa: N818 - no failure: a step asks to be put asi
         data: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
+        if until is not None and until.tzinfo is None:
+            raise NonRetryableError(
+                f"Park was given {until.isoformat()}, a moment without its zone: take an aware "
+                "one, such as datetime.now(UTC) + timedelta(minutes=5)"
+            )
         self.reason = reason
         self.until = until
         self.data = dict(data or {})

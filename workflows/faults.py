@@ -1,5 +1,8 @@
 """Fault points: where a test stops a process, cuts its connection, or raises.
 
+A point is a statement, by its name, or an entry of a graph, as `entries.<name>`: before its step is
+called or its wait looked at, and after its step has returned, with nothing recorded yet.
+
 Nothing in production arms one; an unarmed point is one comparison.
 """
 
@@ -13,12 +16,12 @@ _fault: Fault | None = None
 
 
 def arm(fault: Fault | None) -> None:
-    """Call `fault(statement, moment)` at every point from now on; None disarms."""
+    """Call `fault(point, moment)` at every point from now on; None disarms."""
     global _fault
     _fault = fault
 
 
-def reach(statement: str, moment: Moment) -> None:
-    """Say that a statement is about to be sent, has not committed yet, or has committed."""
+def reach(point: str, moment: Moment) -> None:
+    """Say that a statement or an entry is about to begin, has not committed yet, or is over."""
     if _fault is not None:
-        _fault(statement, moment)
+        _fault(point, moment)

@@ -1,12 +1,14 @@
 """Drive a claimed instance from its first unfinished entry until it ends, waits or is lost."""
 
 import logging
+import time
 import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
+from workflows import faults
 from workflows.checkpoints import (
     Checkpoints,
     Moved,
@@ -111,6 +113,7 @@ def _entries_read_later(plan: Plan, position: int) -> list[str]:
 
 
 def _look(run: Run, entry: SleepEntry | UntilEntry | WaitEntry, checkpoints: Checkpoints) -> bool:
+    faults.reach(f"entries.{entry.name}", "before")
     try:
         record = pass_or_put_aside(run, entry, checkpoints)
     except (WaitTimedOutError, ContractError) as error:
@@ -124,12 +127,15 @@ def _look(run: Run, entry: SleepEntry | UntilEntry | WaitEntry, checkpoints: Che
 def _attempt(run: Run, entry: StepEntry, checkpoints: Checkpoints, watch: Watch) -> bool:
     claim, policy = run.claim, entry.policy.or_frozen(run.claim.policy)
     deadline = datetime.now(UTC) + policy.timeout
+    overdue_at = time.monotonic() + policy.timeout.total_seconds()
     watch.begins(claim, entry.name, policy)
     try:
         with connection_given_back():
+            faults.reach(f"entries.{entry.name}", "before")
             returned = entry.step.function(**run.arguments(entry, deadline))
+            faults.reach(f"entries.{entry.name}", "after")
             if isinstance(returned, Transaction):
-                return _commit(run, entry, returned, deadline, checkpoints)
+                return _commit(run, entry, returned, overdue_at, checkpoints)
         record = Record(entry.name, recordable(entry, returned), entry.step.is_sensitive)
         return _checkpoint(run, record, checkpoints)
     except (LostClaimError, EngineStoppedError):
@@ -166,10 +172,14 @@ def _commit(
     run: Run,
     entry: StepEntry,
     ending: Transaction[Any],
-    deadline: datetime,
+    overdue_at: float,
     checkpoints: Checkpoints,
 ) -> bool:
     """Commit the step's effect together with its record; the fence is the last statement.
+
+    Args:
+        overdue_at: on the monotonic clock, as the watchdog's: a wall clock that jumps cancels
+            nothing.
 
     Raises:
         LostClaimError: the fence was old; the effect was rolled back with everything else.
@@ -177,7 +187,7 @@ def _commit(
     output: Any = None
     try:
         with transaction.atomic(durable=True):
-            left = max(1, int((deadline - datetime.now(UTC)).total_seconds() * 1000))
+            left = max(1, int((overdue_at - time.monotonic()) * 1000))
             with connection.cursor() as cursor:
                 cursor.execute("select set_config('statement_timeout', %s, true)", [str(left)])
             output = recordable(entry, ending.effect())

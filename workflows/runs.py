@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from workflows.checkpoints import Moved
 from workflows.claims import Claim
 from workflows.contracts import Contract, StepContext
-from workflows.errors import ContractError, OutputError
+from workflows.errors import ContractError, OutputError, plain
 from workflows.graphs import Entry, Plan, StepEntry
 from workflows.registry import get_workflow
 from workflows.retries import RetryPolicy
@@ -135,14 +135,17 @@ def recordable(entry: StepEntry, returned: object) -> Any:
     """Return a step's output as JSON.
 
     Raises:
-        OutputError: it is of another type, too large, or a text that Postgres cannot hold.
+        OutputError: it is of another type, no JSON, too large, or what Postgres cannot hold.
     """
     if not isinstance(returned, entry.step.output):
         raise OutputError(
             f"{entry.name} returned {type(returned).__name__}, not {entry.step.output.__name__}"
         )
-    text = returned.model_dump_json()
-    size = len(text.encode())
+    try:
+        text = returned.model_dump_json()
+        size = len(text.encode())
+    except ValueError as error:
+        raise OutputError(f"{entry.name} returned what is no JSON: {plain(str(error))}") from None
     if size > OUTPUT_BYTES_MAX:
         raise OutputError(
             f"{entry.name} returned {size} bytes; {OUTPUT_BYTES_MAX} (1 MiB) is the most. Store "

@@ -29,7 +29,7 @@ def pass_or_put_aside(
 def _pass_until(run: Run, entry: UntilEntry, checkpoints: Checkpoints) -> Record | None:
     moment = moment_at(run.envelope, entry.pointer)
     # The entry began on the database's clock, which also decides when its moment has come.
-    if moment is not None and moment > run.claim.attempt_started_at:
+    if moment is not None and moment > run.claim.attempt_started_at and not _is_over(run):
         checkpoints.sleep(run.claim, entry=entry.name, moment=moment, duration=None)
         return None
     return Record(entry.name, {"until": moment.isoformat() if moment else None})

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from django_q.tasks import async_task
+from redis.exceptions import RedisError
 
 from workflows.drain import Drain
 from workflows.statements import execute
@@ -19,6 +20,10 @@ from workflows.statements.drains import BEATING, CALL
 logger = logging.getLogger(__name__)
 
 CLUSTER_VARIABLE = "WORKFLOWS_CLUSTER"  # set by qcluster, inherited by its workers
+
+
+class BrokerAwayError(Exception):
+    """The broker does not answer; whoever keeps workers asks again."""
 
 
 class StopFlag:
@@ -68,19 +73,34 @@ def drain() -> None:
         logger.warning("a drain ended because the database is away: %s", error)
         return  # qcluster tops up when it is back
     if not flag.is_set():
-        enqueue_drain()
+        _enqueue_if_possible()
 
 
 def enqueue_drain() -> None:
-    """Ask django-q2 for one more drain."""
-    async_task("workflows.workers.drain", task_name="drain")
+    """Ask django-q2 for one more drain.
+
+    Raises:
+        BrokerAwayError: Redis is the broker and does not answer.
+    """
+    try:
+        async_task("workflows.workers.drain", task_name="drain")
+    except RedisError as error:
+        raise BrokerAwayError(f"the broker does not answer: {error}") from error
 
 
 def call_for_drain() -> None:
     """Enqueue a drain where none stands and none was called for within the lease."""
     parameters: dict[str, Any] = {"lease": timedelta(seconds=settings.WORKFLOWS_LEASE_SECONDS)}
     if execute(CALL, parameters):
+        _enqueue_if_possible()
+
+
+def _enqueue_if_possible() -> None:
+    """Ask, but fail nobody's work for a broker that is away: qcluster tops up when it is back."""
+    try:
         enqueue_drain()
+    except BrokerAwayError as error:
+        logger.warning("no drain was called for: %s", error)
 
 
 def _is_surplus() -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx2
 from django.contrib.auth.models import Group
 
+from tests.trial import modelled  # noqa: F401 - so that every process has the same code version
 from workflows.contracts import Contract, StepContext, StepOptions, Transaction
 from workflows.errors import NonRetryableError, Park, RetryableError
 from workflows.registry import register_workflow, step
@@ -38,6 +39,8 @@ class Order(Contract):
     tell: bool = False
     hang_times: int = 0
     url: str = ""
+    park_naively: bool = False
+    odd_output: bool = False
 
 
 class First(Contract):
@@ -107,6 +110,10 @@ def second(order: Order, said: First, options: SecondOptions, context: StepConte
         raise NonRetryableError("odd \x00 \ud800", data={"nul": "\x00", "nan": float("nan")})
     if order.refuse:
         raise NonRetryableError("refused as ordered", data={"order": "refuse"})
+    if order.park_naively:
+        raise Park("busy", "parked as ordered", until=datetime(2026, 11, 23))  # noqa: DTZ001
+    if order.odd_output:
+        return Second(said="\ud800")
     if order.park and times == 1:
         raise Park("operator", "parked as ordered")
     if times <= order.fail_times:

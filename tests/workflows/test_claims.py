@@ -6,17 +6,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
 
+from tests.trial.stages import ENTRIES
 from tests.workflows.conftest import Trial, enter
 from workflows.claims import Claim, claim_due, give_back_unheld, take_over_lapsed
-from workflows.connection import EngineConnection, Fetch, Row
+from workflows.connection import EngineConnection
 from workflows.models import Drain, Instance, Limit, Rank, Status
-from workflows.statements import Statement, claims, drains
-
-GENERIC = Statement(
-    "test.generic", "select set_config('plan_cache_mode', 'force_generic_plan', true)"
-)
+from workflows.statements import drains
 
 
 @pytest.fixture
@@ -118,6 +114,20 @@ def test_what_a_lapsed_drain_drove_becomes_a_suspect_and_its_attempt_is_kept_as_
     assert (lost.entry, lost.number, lost.outcome, lost.drain) == ("trial_first", 1, "lost", gone)
 
 
+def test_what_stands_at_a_wait_without_a_name_is_taken_over_too(
+    trial: Trial, engine: EngineConnection
+) -> None:
+    instance, gone = trial.create(entries=[{"wait": "approval"}, *ENTRIES]), enter(engine)
+    claim(engine, gone, 1)
+    engine.fetch(drains.END, {"drains": [gone]})
+
+    assert take_over_lapsed(engine) == 1
+
+    instance.refresh_from_db()
+    assert (instance.status, instance.owner, instance.crashes) == (Status.WAITING, None, 1)
+    assert instance.attempts.get().entry == "approval"
+
+
 def test_a_live_drain_is_not_taken_over(trial: Trial, engine: EngineConnection) -> None:
     trial.create()
     claim(engine, enter(engine), 1)
@@ -153,32 +163,6 @@ def test_after_five_crashes_an_instance_ends_errored(
     assert instance.error["message"] == "its worker process died 5 times while it was driven"
     assert instance.attempts.filter(outcome="lost").count() == 5
     assert [entry.kind for entry in instance.log.order_by("id")] == ["created", "errored"]
-
-
-@pytest.mark.parametrize("name", ["ANY_DUE", "CLAIM", "CLAIM_SUSPECT", "TAKE_OVER", "GIVE_BACK"])
-def test_no_claim_scans_the_instances(name: str, trial: Trial, engine: EngineConnection) -> None:
-    trial.create()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """insert into workflows_instance (workflow, key, partition, graph_id, trigger,
-                payload_hash, generation, status, position, attempt, failures, crashes, fence,
-                due_at, rank, inbox, pause_requested, created_at)
-            select workflow, 'k' || n, 'p' || n % 8, graph_id, trigger, payload_hash, 1,
-                case when n % 10 = 0 then 0 else 6 end, 0, 0, 0, 0, 0,
-                case when n % 10 = 0 then clock_timestamp() end, 1, 0, false, clock_timestamp()
-            from workflows_instance, generate_series(1, 20000) n"""
-        )
-        cursor.execute("analyze workflows_instance")
-    statement = getattr(claims, name)
-    bound = {"drain": 1, "slots": 16, "seed": "s", "held": [1]}
-
-    def explain(fetch: Fetch) -> list[Row]:
-        fetch(GENERIC, {})
-        return fetch(Statement("test.explain", "explain " + statement), bound)
-
-    plan = engine.in_one_transaction(explain)
-    text = "\n".join(line for (line,) in plan)
-    assert "Seq Scan on workflows_instance" not in text, text
 
 
 def test_a_claim_that_nobody_holds_is_given_back(trial: Trial, engine: EngineConnection) -> None:

@@ -175,6 +175,25 @@ def test_an_output_of_more_than_a_mebibyte_ends_the_instance_with_step_and_size_
     assert records_of(instance) == []
 
 
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ({"park_naively": True}, "Park was given 2026-11-23T00:00:00, a moment without its zone"),
+        ({"odd_output": True}, "trial_second returned what is no JSON"),
+    ],
+)
+def test_bad_use_by_a_step_ends_its_instance_at_once_and_says_what_to_do(
+    order: dict[str, Any], words: str, trial: Trial
+) -> None:
+    instance = trial.create(**order)
+
+    run_to_end(instance)
+
+    assert instance.status == Status.ERRORED
+    assert error_of(instance)["message"].startswith(words)
+    assert instance.attempts.count() == 1
+
+
 def test_a_lost_claim_rolls_the_effect_of_a_transactional_step_back(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
 """Entries that wait: sleeps end on the database's clock, events come early, late or not at all."""
 
-import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tests.trial.stages import ENTRIES
 from tests.workflows.conftest import Trial, is_in, run_to_end, standing_drain, wait_until
-from workflows import verbs
+from workflows import faults, verbs
 from workflows.errors import EventError, PayloadError, UnknownInstanceError, VerbRefusedError
 from workflows.events import send_event
 from workflows.models import Event, Instance, Status
@@ -149,23 +149,21 @@ def test_an_event_for_a_generation_that_is_over_is_refused(trial: Trial) -> None
 
 
 def test_an_event_that_is_sent_while_its_waiter_parks_is_never_lost(trial: Trial) -> None:
-    """The statement that parks is held up until the event has been sent: it must find it."""
-    instances = [trial.create(entries=WITH_WAIT) for _ in range(20)]
-    gate = threading.Barrier(2)
+    """The driver has looked and found nothing; the event is sent just before it parks."""
+    instance = trial.create(entries=WITH_WAIT)
+    sent: list[bool] = []
 
-    def send_all() -> None:
-        gate.wait()
-        for instance in instances:
-            send(instance)
-        connections.close_all()
+    def send_in_between(point: str, moment: str) -> None:
+        if (point, moment) == ("checkpoints.await", "before") and not sent:
+            sent.append(send(instance))
+            connections.close_all()
 
-    sender = threading.Thread(target=send_all)
-    sender.start()
-    with standing_drain():
-        gate.wait()
-        sender.join()
-        for instance in instances:
-            wait_until(lambda: is_in(instance, Status.COMPLETE))  # noqa: B023 - used at once
+    faults.arm(send_in_between)
+    with standing_drain(), ExitStack() as stack:
+        stack.callback(faults.arm, None)
+        wait_until(lambda: is_in(instance, Status.COMPLETE))
+
+    assert sent == [True]
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,8 @@ with moved as (
 insert into workflows_attempt (instance_id, generation, position, entry, number, outcome,
     error, drain, started_at, finished_at)
 select m.id, m.generation, m.position,
-    coalesce(g.entries -> m.position::int ->> 'name', g.entries -> m.position::int ->> 'step'),
+    coalesce(g.entries -> m.position::int ->> 'name', g.entries -> m.position::int ->> 'step',
+        g.entries -> m.position::int ->> 'wait'),
     m.attempt, '{Outcome.LOST}', %(error)s, %(drain)s, m.attempt_started_at, clock_timestamp()
 from moved m join workflows_stepgraph g on g.id = m.graph_id
 """,

@@ -33,16 +33,18 @@ partitions(partition) as (
     from partitions p where p.partition is not null)
 """
 
-# One index probe a partition and rank; standing drains ask this five times a second.
+# One index probe a partition and rank; standing drains ask this five times a second. The moment
+# is the statement's: clock_timestamp() is volatile and cannot bound an index scan, so that every
+# sleeper would be walked.
 ANY_DUE = Statement(
     "claims.any_due",
     f"""
 with recursive {_PARTITIONS}
-select 1 from partitions p cross join generate_series(0, 2) r(rank)
-where p.partition is not null and exists (
+select 1 from partitions p cross join generate_series(0, 2) r(rank) cross join lateral (
     select 1 from workflows_instance i
     where i.partition = p.partition and i.due_at is not null and i.rank = r.rank
-      and i.due_at <= clock_timestamp())
+      and i.due_at <= statement_timestamp() limit 1) due
+where p.partition is not null
 limit 1
 """,
 )
@@ -86,11 +88,11 @@ backlog as (
         select row_number() over (order by rank, due_at) as place from (
             (select rank, due_at from workflows_instance i
              where i.partition = room.partition and rank = {Rank.WOKEN:d} and due_at is not null
-               and due_at <= clock_timestamp() order by due_at limit %(slots)s)
+               and due_at <= statement_timestamp() order by due_at limit %(slots)s)
             union all
             (select rank, due_at from workflows_instance i
              where i.partition = room.partition and rank = {Rank.NEW:d} and due_at is not null
-               and due_at <= clock_timestamp() order by due_at limit %(slots)s)) due
+               and due_at <= statement_timestamp() order by due_at limit %(slots)s)) due
         order by 1 limit greatest(room.free, 0)) heads),
 share as (
     select partition, count(*) as quota from (
@@ -101,12 +103,12 @@ picked as materialized (
         select id from (
             select * from (select id, rank, due_at from workflows_instance i
                 where i.partition = share.partition and rank = {Rank.WOKEN:d}
-                  and due_at is not null and due_at <= clock_timestamp()
+                  and due_at is not null and due_at <= statement_timestamp()
                 order by due_at limit share.quota for no key update skip locked) woken
             union all
             select * from (select id, rank, due_at from workflows_instance i
                 where i.partition = share.partition and rank = {Rank.NEW:d}
-                  and due_at is not null and due_at <= clock_timestamp()
+                  and due_at is not null and due_at <= statement_timestamp()
                 order by due_at limit share.quota for no key update skip locked) fresh) both_ranks
         order by rank, due_at limit share.quota) taken)
 {_BEGIN}
@@ -120,7 +122,7 @@ CLAIM_SUSPECT = Statement(
 with {_ROOM_IN_ALL},
 picked as materialized (
     select i.id from workflows_instance i left join workflows_limit l on l.partition = i.partition
-    where i.rank = {Rank.SUSPECT:d} and i.due_at is not null and i.due_at <= clock_timestamp()
+    where i.rank = {Rank.SUSPECT:d} and i.due_at is not null and i.due_at <= statement_timestamp()
       and (l.max_running is null or l.max_running > (
           select count(*) from workflows_instance r
           where r.status = {Status.RUNNING:d} and r.partition = i.partition))
@@ -175,7 +177,8 @@ lost as (
     insert into workflows_attempt (instance_id, generation, position, entry, number, outcome,
         error, drain, started_at, finished_at)
     select t.id, t.generation, t.position,
-        coalesce(g.entries -> t.position::int ->> 'name', g.entries -> t.position::int ->> 'step'),
+        coalesce(g.entries -> t.position::int ->> 'name', g.entries -> t.position::int ->> 'step',
+            g.entries -> t.position::int ->> 'wait'),
         t.attempt, '{Outcome.LOST}',
         jsonb_build_object('type', 'WorkerDied', 'message', 'the worker process died'),
         t.owner, t.attempt_started_at, clock_timestamp()

@@ -2,13 +2,21 @@
 
 from workflows.statements.statement import Statement
 
+# State by state: within one the index has them by age, so that a batch is read and no more.
 _DUE = """
-workflow = %(workflow)s and status = any(%(ended)s) and pruned_at is null
-    and finished_at < clock_timestamp() - %(age)s
+from unnest(%(ended)s::smallint[]) ended(state) cross join lateral (
+    select {columns} from workflows_instance
+    where workflow = %(workflow)s and status = ended.state and status > 3 and pruned_at is null
+        and finished_at < clock_timestamp() - %(age)s
+    {rest}) due
 """
 
 COUNT_DUE = Statement(
-    "pruning.count_due", f"select count(*) from workflows_instance where {_DUE} and status > 3"
+    "pruning.count_due",
+    f"""
+select coalesce(sum(due.count), 0)::bigint
+{_DUE.format(columns="count(*)", rest="")}
+""",
 )
 
 # The fence goes up: a retry that was read before it and is written after it is refused.
@@ -16,8 +24,14 @@ PRUNE = Statement(
     "pruning.prune",
     f"""
 with due as materialized (
-    select id from workflows_instance where {_DUE} and status > 3
-    order by finished_at limit %(limit)s for no key update skip locked),
+    select due.id
+    {
+        _DUE.format(
+            columns="id",
+            rest="order by finished_at limit %(limit)s for no key update skip locked",
+        )
+    }
+    limit %(limit)s),
 emptied as (
     update workflows_instance set
         pruned_at = clock_timestamp(), fence = fence + 1, error = null, policy = null
