@@ -15,11 +15,12 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-ha
 # A copied tree or a removed Python leaves an environment that cannot run: it is made anew.
 $(shell $(BIN)/python -c '' 2>/dev/null || rm -f $(INSTALLED))
 
-.PHONY: help setup demo test stop lock
+.PHONY: help setup demo test soak stop lock
 
 help:
 	@echo 'make demo    run the whole thing with sample briefs (ARGS=--exit ends by itself)'
 	@echo 'make test    lint, types, import rules, migrations, tests (ARGS goes to pytest)'
+	@echo 'make soak    10,000 random histories against the engine; prints its seed (SEED=… repeats one)'
 	@echo 'make stop    end the embedded Postgres of DATA_DIR'
 	@echo 'make setup   only make .venv (PYTHON=python3.12 picks another Python)'
 	@echo 'make lock    resolve the dependencies of pyproject.toml anew'
@@ -54,6 +55,13 @@ test: setup
 	trap 'exit 130' INT TERM; set -e; \
 	$(BIN)/python manage.py makemigrations --check --dry-run; \
 	$(BIN)/pytest -n $(PROCESSES) $(ARGS)
+
+soak: export DATA_DIR := $(or $(TEST_DATA_DIR),$(CURDIR)/var/test)
+soak: export SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
+soak: export EXAMPLES ?= 10000
+soak: setup
+	@echo SEED=$(SEED)
+	$(BIN)/pytest -s --timeout 0 tests/workflows/model/test_model.py
 
 stop: setup
 	@DEBUG=1 $(BIN)/python manage.py stop_postgres

@@ -125,14 +125,19 @@ def _waits(run: _Run) -> Iterator[dict[str, Any]]:
             "name": name,
             "kind": kind,
             "status": _status(run, position, name),
-            "until": _time(run.instance.wake_at) if is_current else None,
+            "until": _time(_end_of_wait(run.instance)) if is_current else None,
             "finished_at": _time(record.finished_at) if record else None,
         }
 
 
+def _end_of_wait(instance: Instance) -> datetime | None:
+    """Return when it goes on at the latest: the wait's own end, which a pause does not move."""
+    return instance.deadline_at or instance.wake_at
+
+
 def _status(run: _Run, position: int, name: str) -> str:
-    # A pruned instance has no records, yet a complete one has finished every entry.
-    if name in run.records or run.instance.status == Status.COMPLETE:
+    # A pruned instance has no records, yet it has finished the entries before its position.
+    if name in run.records or position < run.instance.position:
         return Status.COMPLETE.label
     if position != run.instance.position or run.instance.status == Status.QUEUED:
         return _PENDING

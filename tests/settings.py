@@ -1,4 +1,4 @@
-"""Settings of the tests: the product's, and one more app whose steps the engine is tried with.
+"""Settings of the tests: the product's, and two more apps whose steps the engine is tried with.
 
 They also say where tests live, so that `pytest`, mypy and child processes need no environment.
 Processes that share a run (`pytest -n 2`) have a folder and a server each.
@@ -17,6 +17,9 @@ for _name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "S3_BUCKET"):
 
 from publishing.settings import *  # noqa: E402, F403
 from publishing.settings import INSTALLED_APPS  # noqa: E402
+from tests.arming import arm_from_environment  # noqa: E402
 
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.trial"]
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.trial", "tests.tour"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+arm_from_environment()

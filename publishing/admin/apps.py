@@ -5,7 +5,7 @@ import importlib
 from django.apps import apps
 from django.contrib.admin.apps import AdminConfig
 
-PAGES = ("instances", "lanes", "desk", "keys", "spend", "workers")
+PAGES = ("instances", "lanes", "desk", "keys", "spend", "workers", "bulk_operations", "schedules")
 
 
 class PublishingAdminConfig(AdminConfig):

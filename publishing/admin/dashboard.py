@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from publishing.ledger.costs import COST
 from publishing.models import Call, Cap
+from workflows.health import Finding, read_health
 from workflows.models import Drain, Instance, Reason, Status
 
 SHOWN = 8
@@ -34,6 +35,7 @@ class Dashboard:
     recent: list[Instance] = field(default_factory=list)
     counts: list[dict[str, Any]] = field(default_factory=list)
     drains: list[Drain] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     sees_money: bool = False
     spent_micros: int = 0
     held_micros: int = 0
@@ -74,6 +76,7 @@ def _read_instances(board: Dashboard) -> None:
         if len(board.needing) < SHOWN
         else Instance.objects.filter(NEEDS_PERSON).count()
     )
+    board.findings = read_health().findings
     board.drains = list(
         Drain.objects.filter(ended_at=None, lease_until__gt=timezone.now()).order_by("id")
     )

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from publishing.admin.base import ReadOnlyAdmin
 from publishing.admin.downloads import shown
 from publishing.admin.marks import lane_mark, moment, shape_mark, status_mark
-from publishing.admin.verbs import WhyForm
+from publishing.admin.verb_forms import WhyForm
 from publishing.models import Article, Brief
 from publishing.withdrawal import put_back, withdraw
 

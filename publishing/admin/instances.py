@@ -1,11 +1,8 @@
 """Instances: the list, the page of one run, and the verbs from both."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
@@ -15,9 +12,7 @@ from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
-    HttpResponseBase,
     HttpResponseNotAllowed,
-    HttpResponseRedirect,
     JsonResponse,
 )
 from django.template.response import TemplateResponse
@@ -26,56 +21,44 @@ from django.utils.html import format_html
 from django.utils.http import quote_etag
 from django.utils.safestring import SafeString
 
-from publishing.admin import downloads, verbs
+from publishing.admin import downloads
 from publishing.admin.base import ReadOnlyAdmin
 from publishing.admin.bulk import BulkVerbs
-from publishing.admin.filters import LaneFilter, ReasonFilter, StatusFilter, WorkflowFilter
-from publishing.admin.marks import lane_mark, moment, money, status_mark, status_words
+from publishing.admin.filters import (
+    CreatedFilter,
+    LaneFilter,
+    ReasonFilter,
+    StatusFilter,
+    WorkflowFilter,
+)
+from publishing.admin.marks import instance_words, lane_mark, moment, money, status_mark
+from publishing.admin.sent import read_events
 from publishing.admin.timeline import read_timeline
+from publishing.admin.verb_pages import VerbPages
+from publishing.admin.verbs import current_entry
 from publishing.ledger.costs import cost_of_brief
-from workflows.errors import VerbRefusedError
 from workflows.models import Attempt, Instance, Status
 
 ENDED = (Status.ERRORED, Status.TERMINATED, Status.COMPLETE)
 
 
-@dataclass(frozen=True)
-class Verb:
-    """A verb's page: its words, when it is offered, what it does.
-
-    Attributes:
-        weight: `primary`, `plain` or `dear`; dear ones stand last and outlined.
-    """
-
-    name: str
-    title: str
-    weight: str
-    applies: Callable[[Instance], bool]
-    do: Callable[..., str]
-
-
-VERBS = {
-    verb.name: verb
-    for verb in (
-        Verb("retry", "Retry failed step", "primary", verbs.applies_to_retry, verbs.do_retry),
-        Verb("restart", "Restart from an entry", "plain", verbs.applies_to_restart,
-             verbs.do_restart),
-        Verb("terminate", "Terminate", "dear", verbs.applies_to_terminate, verbs.do_terminate),
-    )
-}  # fmt: skip
-
-
 @admin.register(Instance)
-class InstanceAdmin(BulkVerbs, ReadOnlyAdmin[Instance]):
+class InstanceAdmin(VerbPages, BulkVerbs, ReadOnlyAdmin[Instance]):
     """Read-only rows; the operators' verbs are the only way to act on one."""
 
     list_display = ("state", "id_link", "title", "lane", "step", "tries", "age", "cost")
     list_display_links = None
-    list_filter = (StatusFilter, ReasonFilter, LaneFilter, WorkflowFilter)
+    list_filter = (StatusFilter, ReasonFilter, LaneFilter, WorkflowFilter, CreatedFilter)
     search_fields = ("instance_id",)
     search_help_text = "By instance ID or the brief's title."
     ordering = ("-id",)
-    actions = ("retry_selected", "terminate_selected")
+    actions = (
+        "retry_selected",
+        "resume_selected",
+        "pause_selected",
+        "restart_selected",
+        "terminate_selected",
+    )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Operators may use the verbs; the rows themselves are edited by nobody."""
@@ -133,13 +116,8 @@ class InstanceAdmin(BulkVerbs, ReadOnlyAdmin[Instance]):
                  name="workflows_instance_input"),
             path("<path:object_id>/output/<str:entry>.json", view(self.output_view),
                  name="workflows_instance_output"),
-            *(
-                path(f"<path:object_id>/{verb}/", view(self.verb_view), {"verb": verb},
-                     name=f"workflows_instance_{verb}")
-                for verb in VERBS
-            ),
         ]  # fmt: skip
-        return own + super().get_urls()
+        return own + self.verb_urls() + super().get_urls()
 
     def changeform_view(
         self,
@@ -151,7 +129,7 @@ class InstanceAdmin(BulkVerbs, ReadOnlyAdmin[Instance]):
         """Show the page of one run; nothing can be posted to it."""
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])
-        instance = self._seen(request, object_id or "")
+        instance = self.seen(request, object_id or "")
         timeline = read_timeline(instance)
         brief = getattr(instance, "brief", None)
         context = {
@@ -166,55 +144,28 @@ class InstanceAdmin(BulkVerbs, ReadOnlyAdmin[Instance]):
             "timeline": timeline,
             "outputs": {row.name: downloads.shown(row.output)
                         for row in timeline.rows if row.has_output},
+            "events": read_events(instance),
             "input": downloads.shown(downloads.read_envelope(instance)),
-            "failing": verbs.current_entry(instance),
+            "failing": current_entry(instance),
+            "stands": timeline.rows[instance.position]
+                      if instance.position < len(timeline.rows) else None,
             "queued_for": instance.started_at and instance.started_at - instance.created_at,
             "is_live": instance.status not in ENDED,
             "version": _version(instance),
-            "verbs": self._offered(request, instance),
+            "verbs": self.offered(request, instance),
         }  # fmt: skip
         return TemplateResponse(request, "admin/workflows/instance/page.html", context)
 
-    def verb_view(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponseBase:
-        """Say what the verb will do; do it when that was confirmed by a POST."""
-        if not self.has_change_permission(request):
-            raise PermissionDenied
-        instance, chosen = self._seen(request, object_id), VERBS[verb]
-        page = reverse("admin:workflows_instance_change", args=[instance.pk])
-        form = _form(chosen, instance, request.POST if request.method == "POST" else None)
-        if request.method == "POST" and form.is_valid():
-            try:
-                said = chosen.do(instance, actor=request.user.get_username(), form=form)
-            except VerbRefusedError as error:
-                messages.error(request, str(error))
-            else:
-                messages.success(request, said)
-            return HttpResponseRedirect(page)
-        begin = 0 if verb == "restart" else instance.position
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"{chosen.title}?",
-            "opts": self.opts,
-            "instance": instance,
-            "verb": chosen,
-            "applies": chosen.applies(instance),
-            "failing": verbs.current_entry(instance),
-            "forecast": verbs.forecast(instance, begin=begin),
-            "form": form,
-            "page": page,
-        }
-        return TemplateResponse(request, "admin/workflows/instance/verb.html", context)
-
     def status_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Answer what a live page polls; 304 while nothing moved."""
-        instance = self._seen(request, object_id)
+        instance = self.seen(request, object_id)
         etag = quote_etag(_version(instance))
         if request.headers.get("If-None-Match") == etag:
             return HttpResponse(status=304, headers={"ETag": etag})
         return JsonResponse(
             {
-                "status": status_words(instance.status, instance.reason),
-                "step": verbs.current_entry(instance),
+                "status": instance_words(instance),
+                "step": current_entry(instance),
                 "ended": instance.status in ENDED,
                 "version": _version(instance),
             },
@@ -223,22 +174,31 @@ class InstanceAdmin(BulkVerbs, ReadOnlyAdmin[Instance]):
 
     def whole_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Download everything that is kept."""
-        instance = self._seen(request, object_id)
+        instance = self.seen(request, object_id)
         return _download(f"{instance.instance_id}.json", downloads.read_whole(instance))
 
     def input_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Download what the run was started with."""
-        instance = self._seen(request, object_id)
+        instance = self.seen(request, object_id)
         name = f"{instance.instance_id}-input.json"
         return _download(name, downloads.read_envelope(instance))
 
     def output_view(self, request: HttpRequest, object_id: str, entry: str) -> HttpResponse:
         """Download what one entry returned."""
-        instance = self._seen(request, object_id)
+        instance = self.seen(request, object_id)
         output = downloads.read_output(instance, entry)
         if output is None:
             raise Http404(f"{entry} has recorded nothing")
         return _download(f"{instance.instance_id}-{entry}.json", output)
+
+    def seen(self, request: HttpRequest, object_id: str) -> Instance:
+        """Return the instance, to whoever may look at it."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        instance = self.get_object(request, unquote(object_id))
+        if instance is None:
+            raise Http404(f"no instance is {object_id}")
+        return instance
 
     @admin.display(description="status")
     def state(self, obj: Instance) -> SafeString:
@@ -267,7 +227,7 @@ class InstanceAdmin(BulkVerbs, ReadOnlyAdmin[Instance]):
     @admin.display(description="step")
     def step(self, obj: Instance) -> str:
         """Return where it stands."""
-        return verbs.current_entry(obj)
+        return current_entry(obj)
 
     @admin.display(description="tries lost")
     def tries(self, obj: Any) -> str:
@@ -284,36 +244,11 @@ class InstanceAdmin(BulkVerbs, ReadOnlyAdmin[Instance]):
         """Return what its calls cost."""
         return money(obj.cost_micros)
 
-    def _seen(self, request: HttpRequest, object_id: str) -> Instance:
-        if not self.has_view_or_change_permission(request):
-            raise PermissionDenied
-        instance = self.get_object(request, unquote(object_id))
-        if instance is None:
-            raise Http404(f"no instance is {object_id}")
-        return instance
-
-    def _offered(self, request: HttpRequest, instance: Instance) -> list[dict[str, Any]]:
-        if not self.has_change_permission(request):
-            return []
-        return [
-            {
-                "verb": verb,
-                "url": reverse(f"admin:workflows_instance_{verb.name}", args=[instance.pk]),
-            }
-            for verb in VERBS.values()
-            if verb.applies(instance)
-        ]
-
-
-def _form(verb: Verb, instance: Instance, data: Any) -> forms.Form:
-    if verb.name == "restart":
-        return verbs.RestartForm(instance, data)
-    return verbs.WhyForm(data)
-
 
 def _version(instance: Instance) -> str:
     """Return what changes whenever the page would."""
-    moved = (instance.generation, instance.position, instance.attempt, instance.fence)
+    moved = (instance.generation, instance.position, instance.attempt, instance.fence,
+             instance.inbox, int(instance.pause_requested))  # fmt: skip
     return "-".join(map(str, (instance.pk, instance.status, *moved)))
 
 

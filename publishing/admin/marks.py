@@ -26,6 +26,9 @@ _WORD_SHAPES = {str(status.label): shape for status, shape in _SHAPES.items()} |
     "lost": "✕",
     "interrupted": "‖",
     "parked": "◔",
+    "going": "▶",
+    "stopped": "■",
+    "done": "✓",
 }
 _WAITS = {
     Reason.RETRY: "to retry",
@@ -44,13 +47,20 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 def status_words(status: int, reason: str | None) -> str:
     """Return the status in words, such as `waiting for budget`."""
     label = str(Status(status).label)
-    return f"{label} {_WAITS[Reason(reason)]}" if reason else label
+    # A paused one keeps its reason for when it is resumed; it waits for nothing but that.
+    return f"{label} {_WAITS[Reason(reason)]}" if reason and status == Status.WAITING else label
+
+
+def instance_words(instance: Instance) -> str:
+    """Return the status in words, with a pause that was asked for."""
+    words = status_words(instance.status, instance.reason)
+    return f"{words}, pausing after this step" if instance.pause_requested else words
 
 
 def status_mark(instance: Instance) -> SafeString:
     """Return the status as word, shape and colour."""
     status = Status(instance.status)
-    words = status_words(status, instance.reason)
+    words = instance_words(instance)
     return shape_mark(words, kind=str(status.label), shape=_SHAPES[status])
 
 

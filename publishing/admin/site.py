@@ -14,7 +14,10 @@ MENU = (
     ("Lanes", ("lanes.Lane", "lanes.Bundle", "lanes.LaneOptions")),
     ("Routines", ("publishing.Routine", "publishing.RoutineKey")),
     ("Money", ("publishing.Call", "publishing.Cap")),
-    ("Workers", ("workflows.Drain", "workflows.Limit")),
+    (
+        "Workers",
+        ("workflows.BulkOperation", "workflows.Schedule", "workflows.Drain", "workflows.Limit"),
+    ),
     ("People", ("auth.User", "auth.Group")),
 )
 

@@ -1,21 +1,21 @@
 """An instance as its page shows it: a row for each entry, with every try and wait in time."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
-from publishing.admin.axis import Axis, Break, Span, Tick
+from publishing.admin.axis import Axis, Break, Tick
+from publishing.admin.bars import Bar, Quiet, draw_bars
+from publishing.admin.downloads import output_of
+from publishing.admin.log_lines import Line, ended_spans, paused_spans, read_lines
 from publishing.admin.marks import span_words
 from publishing.ledger.costs import costs_by_entry
-from workflows.models import Attempt, Instance, LogEntry, Status, StepRecord
-
-_PAUSE_SECONDS = 0.002  # a shorter gap between two tries is only the engine's own time
-_ENDS = {"errored", "terminated", "terminate", "complete"}  # kinds of the event log
-_GOES_ON = {"retry", "restart"}
+from workflows.history import KINDS
+from workflows.listing import entry_name
+from workflows.models import Attempt, Instance, Status, StepRecord
 
 
 @dataclass(frozen=True)
@@ -63,24 +63,26 @@ class Fold:
         return sum((t.took for t in self.tries), timedelta())
 
 
-@dataclass(frozen=True)
-class Bar:
-    """A piece of the waterfall; left and width are percentages of the whole time."""
-
-    kind: str
-    left: str
-    width: str
-    label: str
-
-
 @dataclass
 class Row:
-    """One entry of the graph."""
+    """One entry of the graph.
+
+    Attributes:
+        kind: step, wait, sleep or until.
+        about: of an entry that waits: for what.
+        waited: how long nothing ran at it.
+        deadline: when its sleep ends or its wait gives up, while it is there.
+        event: what its wait took: type, sender, payload, sent_at.
+    """
 
     position: int
     name: str
-    is_step: bool
+    kind: str
     state: str
+    about: str = ""
+    waited: timedelta = timedelta()
+    deadline: datetime | None = None
+    event: dict[str, Any] | None = None
     cost_micros: int = 0
     tries: list[Try] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
@@ -88,8 +90,15 @@ class Row:
     has_output: bool = False
 
     @property
+    def is_step(self) -> bool:
+        """Whether it runs something."""
+        return self.kind == "step"
+
+    @property
     def took(self) -> timedelta | None:
-        """How long its tries ran together."""
+        """How long its tries ran together; of an entry that waits, how long it waited."""
+        if not self.is_step:
+            return self.waited or None
         return sum((t.took for t in self.tries), timedelta()) if self.tries else None
 
     @property
@@ -116,18 +125,13 @@ class Timeline:
     rows: list[Row]
     ticks: list[Tick]
     breaks: list[Break]
-    log: list[LogEntry]
+    log: list[Line]
     lasted: timedelta
 
     @property
     def cost_micros(self) -> int:
         """What all entries cost."""
         return sum(row.cost_micros for row in self.rows)
-
-
-def entry_name(entry: dict[str, Any]) -> str:
-    """Return the name of a stored graph entry."""
-    return str(entry.get("name") or entry.get("step"))
 
 
 def read_timeline(instance: Instance, *, now: datetime | None = None) -> Timeline:
@@ -140,8 +144,10 @@ def read_timeline(instance: Instance, *, now: datetime | None = None) -> Timelin
         Row(
             position=position,
             name=entry_name(entry),
-            is_step="step" in entry,
+            kind=next(kind for kind in KINDS if kind in entry),
             state=_state(instance, position),
+            about=_about(entry),
+            deadline=instance.deadline_at if position == instance.position else None,
             cost_micros=costs.get(entry_name(entry), 0),
         )
         for position, entry in enumerate(instance.graph.entries)
@@ -150,26 +156,38 @@ def read_timeline(instance: Instance, *, now: datetime | None = None) -> Timelin
     for record in records:
         if not record.superseded and record.position < len(rows):
             row = rows[record.position]
-            row.output, row.has_output, row.state = record.output, True, Status.COMPLETE.label
+            row.output, row.has_output, row.state = output_of(record), True, Status.COMPLETE.label
+            row.event = record.output.get("event") if row.kind == "wait" else None
     end = max(instance.finished_at or now, instance.created_at + timedelta(milliseconds=1))
     log = list(instance.log.order_by("id"))
-    ended = list(_ended(log))
+    ended = list(ended_spans(log))
     # Where it went on begins a gap of its own: the wait after an end is not part of the end.
     busy = [(t.started_at, t.ended_at) for row in rows for t in row.tries]
     axis = Axis(instance.created_at, end, busy=[*busy, *((stop, stop) for _, stop in ended)])
-    for row, bar in _bars(rows, instance, axis, ended=ended, now=now):
-        row.bars.append(bar)
+    quiet = Quiet(ended, list(paused_spans(log, until=end)))
+    draw_bars(rows, instance, axis, quiet, now=now)
     return Timeline(
         rows=rows,
         ticks=axis.ticks(),
         breaks=axis.breaks(),
-        log=log,
+        log=read_lines(log),
         lasted=end - instance.created_at,
     )
 
 
+def _about(entry: dict[str, Any]) -> str:
+    if "wait" in entry:
+        return f"for event {entry['wait']}"
+    if "sleep" in entry:
+        return f"sleeps {span_words(timedelta(seconds=float(entry['sleep'])))}"
+    return f"until the moment at {entry['until']}" if "until" in entry else ""
+
+
 def _state(instance: Instance, position: int) -> str:
-    if position != instance.position:
+    # A pruned instance has no records, yet it has finished the entries before its position.
+    if position < instance.position:
+        return str(Status.COMPLETE.label)
+    if position > instance.position:
         return "not begun"
     return Status(instance.status).label
 
@@ -221,43 +239,3 @@ def _fill_tries(
 def _said(one: Try) -> tuple[Any, ...]:
     error = one.error or {}
     return one.generation, one.outcome, one.superseded, error.get("type"), error.get("message")
-
-
-def _ended(log: list[LogEntry]) -> Iterator[Span]:
-    """Yield the spans between an end and the verb that set the instance going again."""
-    ended_at: datetime | None = None
-    for line in log:
-        if line.kind in _ENDS:
-            ended_at = line.at
-        elif line.kind in _GOES_ON and ended_at is not None:
-            yield ended_at, line.at
-            ended_at = None
-
-
-def _bars(
-    rows: list[Row], instance: Instance, axis: Axis, *, ended: list[Span], now: datetime
-) -> Iterator[tuple[Row, Bar]]:
-    """Yield a bar for each try, and one for the wait before it; an ended instance waits not."""
-    tries = sorted(
-        ((t, row) for row in rows for t in row.tries), key=lambda pair: pair[0].started_at
-    )
-    free_since = instance.created_at
-    for one, row in tries:
-        since = _waits_since(free_since, one.started_at, ended)
-        if (one.started_at - since).total_seconds() > _PAUSE_SECONDS:
-            yield row, _wait(axis, since, one.started_at)
-        label = f"{one.outcome}, attempt {one.number}, {span_words(one.took)}"
-        yield row, Bar(one.kind, *axis.place(one.started_at, one.ended_at), label)
-        free_since = max(free_since, one.ended_at)
-    is_open = instance.status in (Status.QUEUED, Status.WAITING, Status.PAUSED)
-    if is_open and instance.position < len(rows):
-        yield rows[instance.position], _wait(axis, _waits_since(free_since, now, ended), now)
-
-
-def _waits_since(free_since: datetime, until: datetime, ended: list[Span]) -> datetime:
-    """Return when the wait began: after the last verb, if the instance had ended between."""
-    return max([free_since, *(stop for _, stop in ended if free_since < stop <= until)])
-
-
-def _wait(axis: Axis, start: datetime, stop: datetime) -> Bar:
-    return Bar("waiting", *axis.place(start, stop), f"waiting, {span_words(stop - start)}")

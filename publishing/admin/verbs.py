@@ -1,105 +1,125 @@
-"""The operators' verbs as pages: what will happen, a reason, and then the exact result."""
+"""The operators' verbs as the instance page offers them: one call each, and its result in words."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.utils import timezone
+from django.db import transaction
 
-from publishing.admin.marks import money
-from publishing.admin.timeline import entry_name
-from workflows.errors import ContractError, VerbRefusedError
-from workflows.graphs import StepEntry, load_plan
-from workflows.models import Instance, Reason, Status
-from workflows.verbs import restart, retry, terminate
+from publishing.admin.verb_forms import EventForm, OutputForm, RestartForm, WhyForm, wanted_event
+from workflows.errors import VerbRefusedError
+from workflows.events import send_event
+from workflows.listing import entry_name
+from workflows.models import Instance, Status
+from workflows.verbs import (
+    get_instance,
+    pause,
+    replace_output,
+    restart,
+    resume,
+    retry,
+    terminate,
+)
 
-SERVED_AGAIN = "An answer that was settled is served again for the same request, not paid again."
-
-
-class WhyForm(forms.Form):
-    """The reason that is kept with the verb."""
-
-    why = forms.CharField(
-        label="Reason",
-        required=False,
-        max_length=500,
-        widget=forms.TextInput(attrs={"size": 60}),
-        help_text="Kept in the event log with your name.",
-    )
+ALREADY = "nothing changed"
 
 
-class RestartForm(WhyForm):
-    """Where to begin again; the generation is the one that the operator saw."""
+@dataclass(frozen=True)
+class Result:
+    """What a verb did, in words; `changed` is False where it was so already."""
 
-    generation = forms.IntegerField(widget=forms.HiddenInput)
-
-    def __init__(self, instance: Instance, data: Any = None) -> None:
-        super().__init__(data, initial={"generation": instance.generation})
-        reached = instance.graph.entries[: instance.position + 1]
-        choices = [(entry_name(entry), entry_name(entry)) for entry in reached]
-        self.fields["entry"] = forms.ChoiceField(
-            label="Begin again at",
-            required=False,
-            choices=[("", "the first entry: everything runs again"), *choices],
-        )
-        self.order_fields(["entry", "why"])
+    said: str
+    changed: bool = True
 
 
-@dataclass
-class Forecast:
-    """What a verb will do, said before it is done."""
+@dataclass(frozen=True)
+class Verb:
+    """A verb's page: its words, its form, what it does.
 
-    runs_again: list[str] = field(default_factory=list)
-    stays: list[str] = field(default_factory=list)
-    pays: str = ""
+    Attributes:
+        weight: `primary`, `plain` or `dear`; dear ones stand last and outlined.
+        field: of the form: where an error of what was typed is shown.
+    """
 
-
-def forecast(instance: Instance, *, begin: int) -> Forecast:
-    """Say what runs again from a position on, what stays, and what that may cost."""
-    names = [entry_name(entry) for entry in instance.graph.entries]
-    done = set(instance.records.filter(superseded=False).values_list("entry", flat=True))
-    return Forecast(
-        runs_again=names[begin:],
-        stays=[name for name in names[:begin] if name in done],
-        pays=_may_pay(instance, begin),
-    )
+    name: str
+    title: str
+    weight: str
+    do: Callable[..., Result]
+    form: Callable[[Instance, Any], forms.Form] = lambda instance, data: WhyForm(data)
+    field: str | None = None
 
 
-def applies_to_retry(instance: Instance) -> bool:
-    """Whether a retry would be taken now; the verb itself decides."""
-    if instance.pruned_at is not None:
-        return False
-    if instance.status == Status.ERRORED:
-        return True
-    is_waiting = instance.status == Status.WAITING and instance.reason != Reason.SLEEP
-    return is_waiting and (instance.due_at is None or instance.due_at > timezone.now())
-
-
-def applies_to_terminate(instance: Instance) -> bool:
-    """Whether it could be ended now; the verb itself decides."""
-    ended = (Status.COMPLETE, Status.TERMINATED)
-    return instance.pruned_at is None and instance.status not in ended
-
-
-def applies_to_restart(instance: Instance) -> bool:
-    """Whether it could begin again; the verb itself decides."""
-    return instance.pruned_at is None
-
-
-def do_retry(instance: Instance, *, actor: str, form: forms.Form) -> str:
+def do_retry(instance: Instance, *, actor: str, form: forms.Form) -> Result:
     """Retry, and say what happens now."""
     retry(str(instance.instance_id), actor=actor, why=form.cleaned_data["why"])
-    return f"Now {current_entry(instance)} of {instance.instance_id} is tried again."
+    return Result(f"Now {current_entry(instance)} of {instance.instance_id} is tried again.")
 
 
-def do_terminate(instance: Instance, *, actor: str, form: forms.Form) -> str:
-    """Terminate, and say so."""
-    terminate(str(instance.instance_id), actor=actor, why=form.cleaned_data["why"])
-    return f"Terminated: {instance.instance_id}. Nothing more of it runs or is paid."
+def do_pause(instance: Instance, *, actor: str, form: forms.Form) -> Result:
+    """Pause, and say whether a running step finishes first."""
+    instance_id = str(instance.instance_id)
+    changed = pause(instance_id, actor=actor, why=form.cleaned_data["why"])
+    now = get_instance(instance_id)
+    if now.pause_requested:
+        where = f"after {current_entry(now)}, which runs now, has finished or failed"
+        said = f"Pausing: {instance_id} stands still {where}."
+        return Result(said if changed else f"{said} That was asked before; {ALREADY}.", changed)
+    if changed:
+        return Result(f"Paused: {instance_id}, at {current_entry(now)}.")
+    return Result(f"Paused already: {instance_id}; {ALREADY}.", changed=False)
 
 
-def do_restart(instance: Instance, *, actor: str, form: forms.Form) -> str:
+def do_resume(instance: Instance, *, actor: str, form: forms.Form) -> Result:
+    """Resume, and say where it goes on."""
+    instance_id = str(instance.instance_id)
+    if resume(instance_id, actor=actor, why=form.cleaned_data["why"]):
+        return Result(f"Now {instance_id} goes on at {current_entry(get_instance(instance_id))}.")
+    return Result(f"Not paused: {instance_id}; {ALREADY}.", changed=False)
+
+
+def do_send_event(instance: Instance, *, actor: str, form: forms.Form) -> Result:
+    """Send the event once, however often the button is clicked."""
+    instance_id, given = str(instance.instance_id), form.cleaned_data
+    sent = send_event(
+        instance_id,
+        given["type"],
+        given["payload"],
+        sender=actor,
+        key=given["key"],
+        generation=given["generation"],
+        why=given["why"],
+    )
+    if not sent:
+        return Result(f"This event was sent to {instance_id} already; {ALREADY}.", changed=False)
+    if wanted_event(instance) != given["type"]:
+        then = "it is kept until an entry waits for it"
+    elif instance.status == Status.PAUSED:
+        then = "it is taken once the instance is resumed"
+    else:
+        then = f"{current_entry(instance)} takes it now"
+    return Result(f"Event {given['type']} was sent to {instance_id}: {then}.")
+
+
+@transaction.atomic
+def do_replace_output(instance: Instance, *, actor: str, form: forms.Form) -> Result:
+    """Replace the output that the operator saw, not one that came between."""
+    instance_id, given = str(instance.instance_id), form.cleaned_data
+    now = get_instance(instance_id, lock=True)
+    live = now.records.filter(entry=given["entry"], superseded=False)
+    if live.exists() and not live.filter(pk=given["record"]).exists():
+        raise VerbRefusedError(
+            f"replace-output: {given['entry']} of {instance_id} has had another output since you "
+            "opened the form; nothing changed"
+        )
+    if replace_output(instance_id, given["entry"], given["output"], actor=actor, why=given["why"]):
+        told = "What it had is kept as superseded; the remaining steps read the new one."
+        return Result(f"The output of {given['entry']} of {instance_id} is replaced. {told}")
+    said = f"This is the output of {given['entry']} of {instance_id} already; {ALREADY}."
+    return Result(said, changed=False)
+
+
+def do_restart(instance: Instance, *, actor: str, form: forms.Form) -> Result:
     """Restart what the operator saw: a second click meets another generation and is refused."""
     seen = form.cleaned_data["generation"]
     entry = form.cleaned_data["entry"] or None
@@ -111,23 +131,14 @@ def do_restart(instance: Instance, *, actor: str, form: forms.Form) -> str:
         generation=seen,
     )
     begin = entry or entry_name(instance.graph.entries[0])
-    return f"Now {instance.instance_id} begins again at {begin}, as generation {seen + 1}."
+    return Result(f"Now {instance.instance_id} begins again at {begin}, as generation {seen + 1}.")
 
 
-def do_many(
-    instances: Iterable[Instance], verb: Callable[..., bool], *, actor: str, why: str
-) -> tuple[list[str], list[str]]:
-    """Apply the verb to each; return the IDs that it was taken for and what refused it."""
-    done: list[str] = []
-    refused: list[str] = []
-    for instance in instances:
-        try:
-            verb(str(instance.instance_id), actor=actor, why=why)
-        except VerbRefusedError as error:
-            refused.append(str(error))
-        else:
-            done.append(str(instance.instance_id))
-    return done, refused
+def do_terminate(instance: Instance, *, actor: str, form: forms.Form) -> Result:
+    """Terminate, and say so."""
+    if terminate(str(instance.instance_id), actor=actor, why=form.cleaned_data["why"]):
+        return Result(f"Terminated: {instance.instance_id}. Nothing more of it runs or is paid.")
+    return Result(f"Terminated already: {instance.instance_id}; {ALREADY}.", changed=False)
 
 
 def current_entry(instance: Instance) -> str:
@@ -136,16 +147,20 @@ def current_entry(instance: Instance) -> str:
     return entry_name(entries[instance.position]) if instance.position < len(entries) else "–"
 
 
-def _may_pay(instance: Instance, begin: int) -> str:
-    try:
-        plan = load_plan(instance.graph_id, instance.workflow)
-    except ContractError as drift:
-        return f"This code cannot run its graph ({drift}), so it will wait for code that can."
-    most, names = 0, []
-    for entry in plan.entries[begin:]:
-        if isinstance(entry, StepEntry) and entry.step.worst_case is not None:
-            most += entry.step.worst_case(entry.options)
-            names.append(entry.name)
-    if not names:
-        return "None of this pays for anything."
-    return f"May pay: {', '.join(names)}; at most {money(most)} a run. {SERVED_AGAIN}"
+def _output_form(instance: Instance, data: Any) -> forms.Form:
+    return OutputForm(instance, (data or {}).get("entry", ""), data)
+
+
+VERBS = {
+    verb.name: verb
+    for verb in (
+        Verb("retry", "Retry failed step", "primary", do_retry),
+        Verb("resume", "Resume", "primary", do_resume),
+        Verb("send-event", "Send an event", "plain", do_send_event, EventForm, "type"),
+        Verb("pause", "Pause", "plain", do_pause),
+        Verb("replace-output", "Replace an output", "plain", do_replace_output, _output_form,
+             "output"),
+        Verb("restart", "Restart from an entry", "plain", do_restart, RestartForm),
+        Verb("terminate", "Terminate", "dear", do_terminate),
+    )
+}  # fmt: skip

@@ -17,8 +17,13 @@ from lanes.versions import save_bundle, specs_of
 from publishing.models import Brief, Routine
 from tests.flows.test_pages_in_a_browser import FLAGS, LOW_CONTRAST
 from tests.publishing.admin.conftest import errored, lane
+from tests.publishing.admin.test_verbs import waiting_for_approval
 from tests.publishing.articles import make_article
-from workflows.models import Instance, Status
+from tests.trial.stages import ENTRIES
+from workflows.bulk import BulkVerb, start_bulk
+from workflows.listing import Filter
+from workflows.models import BulkOperation, Event, Instance, Status
+from workflows.schedules import save_schedule
 
 __all__ = ["lane"]  # the fixture
 
@@ -36,12 +41,27 @@ def house(lane: Lane) -> dict[str, str]:
         brief_id="a", lane=lane, instance=instance, bundle=lane.bundle, payload={"title": "A size"}
     )
     routine = Routine.objects.create(name="desk")
+    waiting = waiting_for_approval()
+    again = f"/admin/workflows/instance/{waiting.pk}"
+    order = start_bulk(BulkVerb("pause"), Filter(status=("waiting",)), actor="op", why="a batch")
+    BulkOperation.objects.update(refused=1, total=3, refusals=["pause: trial-x is complete"])
+    schedule = save_schedule("nightly", workflow="trial", cron="0 1 * * *", entries=ENTRIES)
     run = f"/admin/workflows/instance/{instance.pk}"
     return {
         "desk": "/admin/",
         "list": "/admin/workflows/instance/",
         "run": f"{run}/change/",
         "restart": f"{run}/restart/",
+        "replace": f"{run}/replace-output/",
+        "output": f"{run}/replace-output/?entry=trial_first",
+        "wait": f"{again}/change/",
+        "send": f"{again}/send-event/",
+        "pause": f"{again}/pause/",
+        "orders": "/admin/workflows/bulkoperation/",
+        "order": f"/admin/workflows/bulkoperation/{order.pk}/change/",
+        "stop": f"/admin/workflows/bulkoperation/{order.pk}/stop/",
+        "schedules": "/admin/workflows/schedule/",
+        "schedule": f"/admin/workflows/schedule/{schedule.pk}/change/",
         "lane": f"/admin/lanes/lane/{lane.pk}/change/",
         "bundle": f"/admin/lanes/bundle/{lane.bundle_id}/change/",
         "routine": f"/admin/publishing/routine/{routine.pk}/change/",
@@ -101,7 +121,30 @@ def test_an_operator_retries_a_failed_step_without_javascript(
         page.get_by_label("Reason").fill("the source is back")
         page.get_by_role("button", name="Retry failed step").click()
         assert "Now trial_second of trial-a is tried again." in page.content()
-    assert Instance.objects.get().status == Status.WAITING
+    assert Instance.objects.get(key="a").status == Status.WAITING
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_an_instance_is_paused_resumed_and_sent_its_approval_by_clicks(
+    live_server: Any, chromium_path: str, width: int
+) -> None:
+    instance = waiting_for_approval()
+    look = {"viewport": {"width": width, "height": 900}}
+    with signed_in(chromium_path, live_server.url, **look) as page:
+        page.goto(f"/admin/workflows/instance/{instance.pk}/change/")
+        for verb, state in (("Pause", "paused"), ("Resume", "waiting for an event")):
+            page.get_by_role("link", name=verb, exact=True).click()
+            page.get_by_label("Reason").fill("a look first")
+            page.get_by_role("button", name=verb, exact=True).click()
+            expect(page.locator("#status-line")).to_contain_text(state)
+        page.get_by_role("link", name="Send an event").click()
+        expect(page.get_by_label("Type")).to_have_value("approval")
+        page.get_by_label("Payload").fill('{"revision": 1}')
+        page.get_by_role("button", name="Send an event").dblclick()
+        expect(page.locator("#events-title")).to_be_visible()
+    assert list(Event.objects.values_list("type", "payload", "sender")) == [
+        ("approval", {"revision": 1}, "op")
+    ]
 
 
 @pytest.mark.parametrize("width", [390, 1440])
@@ -129,7 +172,7 @@ def test_the_verbs_of_articles_and_bundles_can_be_clicked(
 def test_the_page_of_a_run_follows_it_to_its_end_and_then_stops_asking(
     live_server: Any, chromium_path: str, house: dict[str, str]
 ) -> None:
-    Instance.objects.update(
+    Instance.objects.filter(key="a").update(
         status=Status.RUNNING, attempt_started_at=timezone.now(), finished_at=None
     )
     with signed_in(chromium_path, live_server.url) as page:
@@ -144,6 +187,6 @@ def test_the_page_of_a_run_follows_it_to_its_end_and_then_stops_asking(
 
 
 def _end_all() -> None:
-    """End every instance, from a thread: Playwright's driver runs a loop in the test's own."""
-    Instance.objects.update(status=Status.TERMINATED, finished_at=timezone.now())
+    """End the instance, from a thread: Playwright's driver runs a loop in the test's own."""
+    Instance.objects.filter(key="a").update(status=Status.TERMINATED, finished_at=timezone.now())
     connection.close()
