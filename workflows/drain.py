@@ -51,11 +51,15 @@ class Drain:
         self._checkpoints = Checkpoints(self._writer)
         self._beaten_at = 0.0
         self._swept_at = 0.0
+        self._has_woken_for_code = False
 
     def run(self, budget: timedelta) -> None:
         """Claim and drive until the budget is over or a stop was asked for."""
         until = time.monotonic() + budget.total_seconds()
-        self._enter()
+        while not self.id and not self._stopping.is_set():
+            self._surviving(self._enter)
+        if not self.id:
+            return  # stopped before there was a database to enter
         self._drivers = Drivers(
             settings.WORKFLOWS_THREADS,
             checkpoints=self._checkpoints,
@@ -71,6 +75,7 @@ class Drain:
 
     def _work_once(self) -> None:
         self._beat()
+        self._wake_for_code()
         self._drivers.end_overdue()
         self._sweep()
         self._claim()
@@ -111,6 +116,12 @@ class Drain:
         self._claimer.fetch(statements.END, {"drains": [self.id]})
         self._checkpoints.counts.clear()  # the lapsed row keeps what it had counted
         self._enter()
+
+    def _wake_for_code(self) -> None:
+        """Once: what older code could not run may be what this code can."""
+        if not self._has_woken_for_code:
+            self._claimer.fetch(statements.WAKE_FOR_CODE, {})
+            self._has_woken_for_code = True
 
     def _sweep(self) -> None:
         now = time.monotonic()
@@ -169,9 +180,9 @@ class Drain:
                 "lease": self._lease,
             },
         )
-        self._claimer.fetch(statements.WAKE_FOR_CODE, {})
         self.id = rows[0][0]
         self._beaten_at = time.monotonic()
+        self._has_woken_for_code = False
 
     def _end(self) -> None:
         try:

@@ -91,14 +91,17 @@ on conflict (name) do update set value = t.value + 1
 """,
 )
 
-# Drains that neither beat nor ended, and whether two leases have passed since: a process that
-# hangs (a pattern that never returns holds the interpreter's lock) or is frozen.
+# Drains that neither beat nor ended, and whether another lease has passed since: a process that
+# hangs (a pattern that never returns holds the interpreter's lock) or is frozen. One that entered
+# without hearing of it (its connection was cut) has begun anew under a younger row.
 LAPSED = Statement(
     "drains.lapsed",
     """
 select id, cluster, host, pid, process_started,
-    lease_until < clock_timestamp() - %(lease)s as is_hung
-from workflows_drain
+    lease_until < clock_timestamp() - %(lease)s as is_hung,
+    exists (select 1 from workflows_drain y where y.id > d.id and y.host = d.host
+        and y.pid = d.pid and y.process_started = d.process_started) as has_begun_anew
+from workflows_drain d
 where ended_at is null and lease_until <= clock_timestamp()
 """,
 )

@@ -139,12 +139,15 @@ class ClusterKeeper:
         """
         lease = timedelta(seconds=settings.WORKFLOWS_LEASE_SECONDS)
         silent = 0
-        for pk, cluster, host, pid, started, is_hung in execute(LAPSED, {"lease": lease}):
+        for pk, cluster, host, pid, started, is_hung, anew in execute(LAPSED, {"lease": lease}):
             process = Process(host, pid, started)
             if cluster != self._name or not process.is_here():
                 continue
+            if anew:
+                execute(END, {"drains": [pk]})
+                continue
             if is_hung and not process.is_gone():
-                logger.error("worker %s has not beaten for three leases; it is killed", pid)
+                logger.error("worker %s has not beaten for two leases; it is killed", pid)
                 _kill_all([pid])
             if is_hung or process.is_gone():
                 execute(END, {"drains": [pk]})
