@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from publishing.ledger import sweep
+from publishing.ledger import sweep, wake_what_fits
 from workflows.chores import every
 
 
@@ -10,3 +10,9 @@ from workflows.chores import every
 def close_dead_calls() -> None:
     """Book paid calls whose answer can no longer come, so that their holds do not linger."""
     sweep()
+
+
+@every(timedelta(seconds=1))
+def wake_for_budget() -> None:
+    """Let go on what waited for money, as far as there is room again."""
+    wake_what_fits()

@@ -1,4 +1,11 @@
-"""Search over live articles: full text and nearness of embeddings, fused by their ranks."""
+"""Search over live articles: full text and nearness of embeddings, fused by their ranks.
+
+Nothing that a visitor asks for is paid for: no query leaves the house, and there is no cap that a
+visitor could use up. A query is compared by spelling, with the embedded embedder: with the chunks
+that have such vectors, and of articles whose chunks have paid ones with their briefs' title and
+summary. Paid vectors, which no free query could be compared with, widen what the words have found:
+chunks near the middle of the best ones mean much the same (feedback by Rocchio, 1971).
+"""
 
 import re
 import string
@@ -22,6 +29,9 @@ _TO_THE_LETTER = re.compile(r'"|(?:^|\s)-\S')
 _TERM = re.compile(r'((?:(?<!\S)-(?!-))?)(?:"([^"]*)"|([^\s"]+))')
 _OPERATORS = re.compile(r"[!&|()]")  # of tsquery; here they only part words
 _NONE_IS_NEAR = -1.0  # a cosine distance is at least 0
+_EXAMPLES = 3  # chunks that the words found best; their middle is what the query means
+_MEANT = 5  # chunks that may be added for what they mean
+_FARTHEST_MEANT = 0.35  # cosine distance; chosen, not measured: no vendor's vectors were at hand
 
 # The marks around a found word are control characters, for ts_headline escapes nothing.
 _MARK, _UNMARK = "\x02", "\x03"
@@ -66,6 +76,38 @@ by_nearness as (
         order by article_id, distance, chunk
     ) best
 ),
+by_spelling as (
+    select a.id as article_id, first.id as chunk,
+        row_number() over (order by b.embedding <=> %(vector)s::vector, a.id) as place
+    from publishing_brief b
+    join publishing_article a on a.brief_id = b.id and a.status = 'live'
+    join publishing_chunk first on first.article_id = a.id and first.position = 0
+        and first.embedder <> %(embedder)s
+    where b.embedding <=> %(vector)s::vector < %(farthest)s
+    order by b.embedding <=> %(vector)s::vector
+    limit %(nearest)s
+),
+examples as (
+    select c.embedder, avg(c.embedding) as middle
+    from (select chunk from by_words order by place limit %(examples)s) best
+    join publishing_chunk c on c.id = best.chunk and c.embedder <> %(embedder)s
+    where %(farthest)s > 0
+    group by c.embedder
+),
+by_meaning as (
+    select near.article_id, near.chunk,
+        row_number() over (order by near.distance, near.chunk) as place
+    from examples
+    cross join lateral (
+        select c.article_id, c.id as chunk, c.embedding <=> examples.middle as distance
+        from publishing_chunk c
+        join publishing_article a on a.id = c.article_id and a.status = 'live'
+        where c.embedder = examples.embedder
+        order by c.embedding <=> examples.middle
+        limit %(meant)s
+    ) near
+    where near.distance < %(farthest_meant)s
+),
 fused as (
     select article_id, sum(1.0 / (%(fusion)s + place)) as score,
         (array_agg(chunk order by list))[1] as chunk
@@ -73,6 +115,10 @@ fused as (
         select 1 as list, article_id, chunk, place from by_words
         union all
         select 2, article_id, chunk, place from by_nearness
+        union all
+        select 3, article_id, chunk, place from by_spelling
+        union all
+        select 4, article_id, min(chunk), min(place) from by_meaning group by article_id
     ) lists
     group by article_id
     order by score desc, article_id desc
@@ -136,6 +182,9 @@ def _ranked(words: str) -> dict[int, SafeString]:
         "embedder": embeddings.EMBEDDER,
         "nearest": _NEAREST,
         "farthest": _NONE_IS_NEAR if _TO_THE_LETTER.search(words) else embeddings.FARTHEST,
+        "examples": _EXAMPLES,
+        "meant": _MEANT,
+        "farthest_meant": _FARTHEST_MEANT,
         "fusion": _FUSION,
         "most": MOST_RESULTS,
         "headline": _HEADLINE,

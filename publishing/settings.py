@@ -126,6 +126,15 @@ Q_CLUSTER = {
 TEXT_MODEL = env.str("TEXT_MODEL", default="claude-sonnet-5-5")
 ANTHROPIC_API_KEY = env.str("ANTHROPIC_API_KEY", default="")
 ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", default="https://api.anthropic.com")
+EMBEDDING_MODEL = env.str("EMBEDDING_MODEL", default="voyage-4-lite")
+VOYAGE_API_KEY = env.str("VOYAGE_API_KEY", default="")
+VOYAGE_BASE_URL = env.str("VOYAGE_BASE_URL", default="https://api.voyageai.com/v1")
+IMAGE_MODEL = env.str("IMAGE_MODEL", default="")  # empty: that of whose keys are set
+CLOUDFLARE_ACCOUNT_ID = env.str("CLOUDFLARE_ACCOUNT_ID", default="")
+CLOUDFLARE_API_TOKEN = env.str("CLOUDFLARE_API_TOKEN", default="")
+WORKERS_AI_BASE_URL = env.str("WORKERS_AI_BASE_URL", default="https://api.cloudflare.com/client/v4")
+OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
+OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="https://api.openai.com/v1")
 FETCH_ALLOW_HOSTS = env.list("FETCH_ALLOW_HOSTS", default=[])
 
 S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="")

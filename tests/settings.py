@@ -12,7 +12,21 @@ if _share := os.environ.pop("PYTEST_XDIST_WORKER", ""):
     os.environ["DATA_DIR"] += f"-{_share}"
 os.environ.setdefault("DEBUG", "1")
 os.environ["ALLOWED_HOSTS"] = "localhost,127.0.0.1,[::1]"
-for _name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "S3_BUCKET"):
+_OUTSIDE = (
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_BASE_URL",
+    "CLOUDFLARE_ACCOUNT_ID",
+    "CLOUDFLARE_API_TOKEN",
+    "EMBEDDING_MODEL",
+    "IMAGE_MODEL",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "S3_BUCKET",
+    "VOYAGE_API_KEY",
+    "VOYAGE_BASE_URL",
+    "WORKERS_AI_BASE_URL",
+)
+for _name in _OUTSIDE:
     os.environ.pop(_name, None)  # no test pays, or writes to somebody's bucket
 
 from publishing.settings import *  # noqa: E402, F403

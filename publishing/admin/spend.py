@@ -11,14 +11,18 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from lanes.models import Lane
 from publishing.admin.base import HouseAdmin, ReadOnlyAdmin
 from publishing.admin.downloads import shown
 from publishing.admin.marks import moment, money
 from publishing.ledger.costs import COST
-from publishing.models import Call, Cap
+from publishing.models import BlockedModel, Call, Cap
 
 SCOPES = (
+    ("call", "one call"),
+    ("step", "one stage of a brief"),
     ("brief", "one brief"),
+    ("lane-day", "a lane, a day (UTC)"),
     ("day", "everything, a day (UTC)"),
 )
 MICROS = 1_000_000
@@ -92,6 +96,14 @@ class CapForm(_CapModelForm):
     """A cap in dollars; it is kept in micro-dollars."""
 
     scope = forms.ChoiceField(choices=SCOPES)
+    name = forms.ModelChoiceField(
+        Lane.objects.order_by("place"),
+        to_field_name="name",
+        label="Lane",
+        required=False,
+        empty_label="all",
+        help_text="A lane's own cap may only be lower than the one for all.",
+    )
     dollars = forms.DecimalField(
         label="At most, in US dollars",
         min_value=0,
@@ -102,7 +114,7 @@ class CapForm(_CapModelForm):
 
     class Meta:
         model = Cap
-        fields = ("scope",)
+        fields = ("scope", "name")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -112,9 +124,13 @@ class CapForm(_CapModelForm):
     def clean(self) -> dict[str, Any]:
         """Write the dollars to the row as micro-dollars."""
         cleaned = super().clean() or {}
-        scope = cleaned.get("scope")
-        if Cap.objects.filter(scope=scope, name="").exclude(pk=self.instance.pk).exists():
+        scope, lane = cleaned.get("scope"), cleaned.get("name")
+        cleaned["name"] = lane.name if lane else ""
+        same = Cap.objects.filter(scope=scope, name=cleaned["name"])
+        if same.exclude(pk=self.instance.pk).exists():
             self.add_error("scope", "There is a cap of this scope already; change that one.")
+        if lane and scope == Cap.Scope.DAY:
+            self.add_error("name", "Everything has one cap; a lane's is of the scope lane and day.")
         if "dollars" in cleaned:
             self.instance.cap_micros = int(cleaned["dollars"] * MICROS)
         return cleaned
@@ -131,9 +147,21 @@ class CapAdmin(HouseAdmin[Cap]):
     @admin.display(description="limits", ordering="scope")
     def limits(self, obj: Cap) -> str:
         """Return what it limits."""
-        return dict(SCOPES).get(obj.scope, obj.scope)
+        words = dict(SCOPES).get(obj.scope, obj.scope)
+        return f"{words}, in {obj.name}" if obj.name else words
 
     @admin.display(description="at most", ordering="cap_micros")
     def most(self, obj: Cap) -> str:
         """Return it in dollars."""
         return money(obj.cap_micros)
+
+
+@admin.register(BlockedModel)
+class BlockedModelAdmin(ReadOnlyAdmin[BlockedModel]):
+    """Models that billed more than was held; deleting a row lets calls through again."""
+
+    list_display = ("model", "call", "since")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """An operator who knows why it billed more clears the model."""
+        return bool(request.user.has_perm("publishing.delete_blockedmodel"))

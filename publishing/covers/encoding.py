@@ -8,6 +8,7 @@ from PIL import Image
 NARROWER = (800, 400)  # in pixels; a page picks by the width that it shows
 COLOURS = 24  # ground, two inks and their edges; more is not seen, and costs bytes
 QUALITY = 70  # of WebP
+PICTURE_QUALITY = 85  # of JPEG
 
 
 class Encoded(NamedTuple):
@@ -28,6 +29,15 @@ def encode(cover: Image.Image) -> list[Encoded]:
     full = cover.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     return [
         Encoded(_saved(full, "PNG", optimize=True), "png", *cover.size),
+        *(_narrower(cover, width) for width in NARROWER),
+    ]
+
+
+def encode_picture(cover: Image.Image) -> list[Encoded]:
+    """Return the renditions of a cover with a picture, widest first: a JPEG, then WebP."""
+    full = _saved(cover, "JPEG", quality=PICTURE_QUALITY, optimize=True)
+    return [
+        Encoded(full, "jpg", *cover.size),
         *(_narrower(cover, width) for width in NARROWER),
     ]
 

@@ -13,7 +13,9 @@ from publishing.ledger.errors import (
 )
 from publishing.ledger.keys import Answer, PaidCall
 from publishing.ledger.prices import Estimate, estimate, worst_of_bytes
+from publishing.ledger.regenerations import regeneration_in_force
 from publishing.ledger.settle import sweep
+from publishing.ledger.waking import wake_what_fits
 
 __all__ = [
     "Answer",
@@ -25,6 +27,8 @@ __all__ = [
     "UnknownPriceError",
     "estimate",
     "pay",
+    "regeneration_in_force",
     "sweep",
+    "wake_what_fits",
     "worst_of_bytes",
 ]

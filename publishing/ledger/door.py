@@ -9,11 +9,11 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from publishing.ledger import prices
+from publishing.ledger import embedding_prices, image_prices, prices
 from publishing.ledger.keys import Answer, PaidCall
 from publishing.ledger.reserve import Hold, reserve
 from publishing.ledger.settle import lose, release, settle
-from publishing.providers import text
+from publishing.providers import images, text, voyage
 from publishing.providers.attempts import Reply, SendError, open_attempt
 from workflows.errors import RetryableError
 
@@ -35,6 +35,10 @@ class Provider:
 
 PROVIDERS: Mapping[str, Provider] = {
     "text": Provider(text.check, prices.worst_case, text.send, prices.cost_of),
+    "embedding": Provider(
+        voyage.check, embedding_prices.worst_case, voyage.send, embedding_prices.cost_of
+    ),
+    "image": Provider(images.check, image_prices.worst_case, images.send, image_prices.cost_of),
 }
 
 
@@ -93,7 +97,7 @@ def _settle(call: PaidCall, provider: Provider, hold: Hold, reply: Reply) -> Ans
         )  # fmt: skip
         outcome = "it cost more than was held"
     is_settled = _settle_surely(hold, reply, cost_micros, outcome)
-    booked = cost_micros if is_settled else hold.held_micros
+    booked = cost_micros if is_settled else max(cost_micros, hold.held_micros)
     return Answer(call=hold.call, body=reply.answer, cost_micros=booked, is_memo=False)
 
 

@@ -16,6 +16,7 @@ class PaidCall:
     Attributes:
         provider: which of `publishing.ledger.door.PROVIDERS` sends it.
         regeneration: raised only by a person who wants to pay again; 0 at first.
+        bundle: the bundle version that it is written under, where it has one.
         label: given by the step, never counted, so that threads and retries agree on it.
         request: JSON as the provider takes it; it names its `model`.
         deadline: when the answer is given up, at the latest; aware.
@@ -31,6 +32,7 @@ class PaidCall:
     deadline: datetime
     drain: int = 0
     regeneration: int = 0
+    bundle: int | None = None
 
     @property
     def key(self) -> str:

@@ -1,7 +1,7 @@
 """Before a paid request: an answer that is paid already, or a hold of the most it can cost.
 
-The unique constraint decides which of many callers holds; the buckets' rows, locked in the order
-of their keys by one statement, decide whether there is room. Statements as tried with 24 threads.
+The unique constraint decides which of many callers holds; the buckets' rows, locked one scope
+after the other, the day that all share last, decide whether there is room.
 """
 
 import json
@@ -81,9 +81,11 @@ def find_memo(call: PaidCall, *, asked_micros: int) -> Answer | None:
         raise Park(
             "operator",
             f"{call.key} is paid for, but its request has changed since; it is not paid for twice. "
-            "Retry once the request is as it was, or terminate.",
+            f"Use the paid answer, or regenerate for at most {asked_micros} micro-dollars this "
+            "call; or retry once the request is as it was, or terminate.",
             data={"call": number, "paid_micros": cost_micros, "asked_micros": asked_micros}
-            | {"choices": ["retry", "terminate"]},
+            | {"request_hash": call.request_hash}
+            | {"choices": ["use-paid-answer", "regenerate", "retry", "terminate"]},
         )
     _rows("update publishing_call set served = served + 1 where id = %(id)s", id=number)
     return Answer(call=number, body=json.loads(body), cost_micros=cost_micros, is_memo=True)
@@ -105,8 +107,13 @@ def _close_lapsed_hold(call: PaidCall) -> None:
 def _hold(call: PaidCall, held_micros: int, timeout: timedelta) -> Hold | None:
     """Insert the open call and raise its buckets, together; None if the key is taken."""
     now = _now()
-    limits = caps.limits_for(call, now.date())
-    caps.refuse_impossible(call, held_micros, limits)
+    in_force = caps.read_caps()
+    limits = caps.limits_for(caps.payer_of(call), now.date(), in_force)
+    caps.refuse_impossible(call, held_micros, limits, in_force)
+    _refuse_stopped(call)
+    refusals = caps.look_for_room(limits, held_micros)
+    if refusals:
+        raise caps.park(call, held_micros, refusals, now)
     _rows(_MAKE_BUCKETS, limits=limits)
     with transaction.atomic(durable=True):
         inserted = _rows(
@@ -119,37 +126,45 @@ def _hold(call: PaidCall, held_micros: int, timeout: timedelta) -> Hold | None:
         )
         if not inserted:
             return None
-        _refuse_lost(call)
-        refusals = _raise_buckets(limits, held_micros)
-        if refusals:
-            raise caps.park(call, held_micros, refusals, now)
+        _refuse_stopped(call)  # again: now this call's row keeps others out
+        # One scope after the other, the shared day last and only where the others had room.
+        for limit in limits:
+            refusals = _raise_bucket(limit, held_micros)
+            if refusals:
+                raise caps.park(call, held_micros, refusals, now)
     return Hold(call=inserted[0][0], held_micros=held_micros)
 
 
-def _refuse_lost(call: PaidCall) -> None:
-    """Refuse another send where too many were lost; this call's row keeps others out."""
-    lost, spent_micros, has_answer = _rows(_LOST, call=call)[0]
+def _refuse_stopped(call: PaidCall) -> None:
+    """Refuse another send where too many were lost, or the model bills more than was held."""
+    lost, spent_micros, has_answer, blocking = _rows(_STOPPED, call=call)[0]
     if has_answer:
         raise _AlreadyAnsweredError
     if lost >= MOST_LOST:
         raise Park(
             "operator",
             f"{call.key} was sent {lost} times and no answer arrived; each counts in full. "
-            "Retry if an answer may have come in late, or terminate.",
+            "Retry if an answer may have come in late, regenerate, or terminate.",
             data={"lost_sends": lost, "spent_micros": spent_micros}
-            | {"choices": ["retry", "terminate"]},
+            | {"choices": ["regenerate", "retry", "terminate"]},
+        )
+    if blocking is not None:
+        raise Park(
+            "operator",
+            f"{call.model} is blocked: call {blocking} was billed more than was held for it, so "
+            "its price here is wrong. Correct the price and delete the blocked model in the "
+            "admin, then retry.",
+            data={"model": call.model, "call": blocking, "choices": ["retry", "terminate"]},
         )
 
 
-def _raise_buckets(limits: Sequence[Limit], held_micros: int) -> list[Refusal]:
-    """Raise what the buckets hold and return those without room; if any, the caller rolls back."""
-    rows = _rows(_RAISE, limits=limits, held=held_micros)
-    found = {key: (spent, held) for key, spent, held in rows}
-    return [
-        Refusal(limit, *found[limit.bucket])
-        for limit in limits
-        if sum(found[limit.bucket]) + held_micros > limit.cap_micros
-    ]
+def _raise_bucket(limit: Limit, held_micros: int) -> list[Refusal]:
+    """Raise what the bucket holds, if it has room; else say so, and the caller rolls back."""
+    if _rows(_RAISE, limits=[limit], held=held_micros):
+        return []
+    found = caps.look_for_room([limit], held_micros)
+    # Room that came since is taken at the next look, which a busy call has within the minute.
+    return found or [Refusal(limit, 0, limit.cap_micros)]
 
 
 def _now() -> datetime:
@@ -171,6 +186,8 @@ def _rows(
             "brief": call.brief_id,
             "lane": call.lane,
             "entry": call.entry,
+            "provider": call.provider,
+            "bundle": call.bundle,
             "model": call.model,
             "drain": call.drain or None,
         }
@@ -200,8 +217,9 @@ select c.id, c.lease_until,
 from publishing_call as c where c.key = %(key)s and c.state = 'held'
 """
 
-_LOST = """
-select count(*), coalesce(sum(cost_micros), 0), coalesce(bool_or(answer is not null), false)
+_STOPPED = """
+select count(*), coalesce(sum(cost_micros), 0), coalesce(bool_or(answer is not null), false),
+    (select call_id from publishing_blockedmodel where model = %(model)s)
 from publishing_call where brief_id = %(brief)s and key = %(key)s and state = 'unknown'
 """
 
@@ -213,28 +231,20 @@ on conflict (key) do nothing
 """
 
 _INSERT = """
-insert into publishing_call (key, request_hash, state, brief_id, lane, entry, model, buckets,
-    held_micros, price_version, request_id, outcome, drain, served, lease_until, created_at)
-values (%(key)s, %(hash)s, 'held', %(brief)s, %(lane)s, %(entry)s, %(model)s,
-    to_jsonb(%(buckets)s::text[]), %(held)s, %(price_version)s, '', '', %(drain)s, 0,
-    now() + %(lease)s, now())
+insert into publishing_call (key, request_hash, state, brief_id, lane, entry, provider, bundle,
+    model, buckets, held_micros, price_version, request_id, outcome, drain, served, lease_until,
+    created_at)
+values (%(key)s, %(hash)s, 'held', %(brief)s, %(lane)s, %(entry)s, %(provider)s,
+    %(bundle)s, %(model)s, to_jsonb(%(buckets)s::text[]), %(held)s, %(price_version)s, '', '',
+    %(drain)s, 0, now() + %(lease)s, now())
 on conflict (key) where state in ('held', 'settled') do nothing
 returning id
 """
 
-# What is compared is what was locked: the statement's own view of the rows may be older.
 _RAISE = """
-with want as (
-    select key, cap from unnest(%(buckets)s::text[], %(caps)s::bigint[]) as want (key, cap)
-), locked as materialized (
-    select b.key, b.spent_micros as spent, b.held_micros as held, want.cap
-    from publishing_bucket as b join want using (key)
-    order by b.key for update of b
-), raised as (
-    update publishing_bucket as b
-    set held_micros = locked.held + %(held)s, cap_micros = locked.cap
-    from locked
-    where b.key = locked.key and locked.spent + locked.held + %(held)s <= locked.cap
-)
-select key, spent, held from locked
+update publishing_bucket as b
+set held_micros = b.held_micros + %(held)s, cap_micros = want.cap
+from unnest(%(buckets)s::text[], %(caps)s::bigint[]) as want (key, cap)
+where b.key = want.key and b.spent_micros + b.held_micros + %(held)s <= want.cap
+returning b.key
 """

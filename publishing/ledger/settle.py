@@ -1,7 +1,7 @@
 """After a paid request: its hold becomes the real cost, or nothing, or is spent in full.
 
 Each is one statement that compares and sets the call's state, so of two that close a call one
-does, and the buckets move with it.
+does; the buckets move with it, and a bill above its hold blocks the model with it.
 """
 
 import json
@@ -22,7 +22,7 @@ def settle(call: int, reply: Reply, *, cost_micros: int, outcome: str = "") -> b
     """Book the real cost and store the raw answer; False if the call was closed meanwhile.
 
     A late answer, to a call that counts in full already, is kept as memo: it is paid for. What
-    is spent stays.
+    is spent stays, unless the bill is above the hold: then the rest is booked too.
     """
     stored = {
         "answer": _storable(reply.answer),
@@ -32,7 +32,7 @@ def settle(call: int, reply: Reply, *, cost_micros: int, outcome: str = "") -> b
     if _close(call, Call.State.SETTLED, cost_micros=cost_micros, outcome=outcome, **stored):
         return True
     with connection.cursor() as cursor:
-        cursor.execute(_KEEP_LATE, {"id": call, **stored})
+        cursor.execute(_KEEP_LATE, {"id": call, "cost": cost_micros, **stored})
     return False
 
 
@@ -100,34 +100,49 @@ def _replaced(value: Any) -> Any:
     return value
 
 
+# The buckets of a closed call, locked in the order in which reserve locks them.
+_LOCKED = """
+locked as materialized (
+    select b.key, closed.freed, closed.added
+    from closed cross join lateral
+        jsonb_array_elements_text(closed.buckets) with ordinality as own (key, place)
+    join publishing_bucket as b on b.key = own.key
+    order by own.place for update of b
+), moved as (
+    update publishing_bucket as b
+    set held_micros = b.held_micros - locked.freed, spent_micros = b.spent_micros + locked.added
+    from locked where b.key = locked.key
+), blocked as (
+    insert into publishing_blockedmodel (model, call_id, since)
+    select model, id, now() from closed where cost_micros > held_micros
+    on conflict (model) do nothing
+)
+select count(*) from closed
+"""
+
 # A cost of NULL is the whole hold.
-_CLOSE = """
+_CLOSE = f"""
 with closed as (
     update publishing_call
     set state = %(state)s, cost_micros = coalesce(%(cost)s::bigint, held_micros),
         answer = %(answer)s::jsonb, usage = %(usage)s::jsonb, request_id = %(request_id)s,
         outcome = %(outcome)s, closed_at = now()
     where id = %(id)s and state = 'held'
-    returning buckets, held_micros, cost_micros
-), locked as materialized (
-    select b.key, closed.held_micros as held, closed.cost_micros as cost
-    from publishing_bucket as b
-    join closed on b.key in (select jsonb_array_elements_text(closed.buckets))
-    order by b.key for update of b
-), moved as (
-    update publishing_bucket as b
-    set held_micros = b.held_micros - locked.held, spent_micros = b.spent_micros + locked.cost
-    from locked where b.key = locked.key
-)
-select count(*) from closed
-"""
+    returning id, model, buckets, held_micros, cost_micros, held_micros as freed,
+        cost_micros as added
+), {_LOCKED}"""  # noqa: S608 - made of constants
 
-_KEEP_LATE = """
-update publishing_call
-set answer = %(answer)s::jsonb, usage = %(usage)s::jsonb, request_id = %(request_id)s,
-    outcome = 'answered late; counted in full'
-where id = %(id)s and state = 'unknown' and answer is null
-"""
+# Its hold is spent already; only what a bill is above it is still to be added.
+_KEEP_LATE = f"""
+with closed as (
+    update publishing_call
+    set answer = %(answer)s::jsonb, usage = %(usage)s::jsonb, request_id = %(request_id)s,
+        outcome = 'answered late; counted in full',
+        cost_micros = greatest(held_micros, %(cost)s::bigint)
+    where id = %(id)s and state = 'unknown' and answer is null
+    returning id, model, buckets, held_micros, cost_micros, 0 as freed,
+        greatest(0, cost_micros - held_micros) as added
+), {_LOCKED}"""  # noqa: S608 - made of constants
 
 _LAPSED = """
 select id from publishing_call where state = 'held' and lease_until < now()

@@ -18,6 +18,7 @@ from anthropic import APIRequest, APIResponse, CallNext
 from django.conf import settings
 
 from publishing.providers.attempts import Reply, SendError, current_attempt
+from publishing.providers.posting import refuse_open_transaction
 from workflows.errors import NonRetryableError, RetryableError
 
 # Everything else is refused: server tools, speed, inference_geo and their like cost money that
@@ -88,6 +89,7 @@ def _client(pid: int, api_key: str, base_url: str) -> anthropic.Anthropic:
 
 def _refuse_unreserved(request: APIRequest, call_next: CallNext) -> APIResponse[Any]:
     """Let an HTTP attempt through only if the ledger holds money for it; one a hold."""
+    refuse_open_transaction()
     current_attempt().take()
     return call_next(request)
 

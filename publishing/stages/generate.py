@@ -83,6 +83,10 @@ def generate(
         NonRetryableError: refused, cut off or unreadable; it is paid and shown, not paid again.
         Park, RetryableError: as `ledger.pay` has it.
     """
+    ordered = ledger.regeneration_in_force(
+        brief.brief_id, entry=context.entry, generation=context.generation
+    )
+    bundle = ordered.bundle or bundle
     if not settings.ANTHROPIC_API_KEY:
         return _compose_offline(brief, grounded, bundle)
     answer = ledger.pay(
@@ -92,6 +96,8 @@ def generate(
             lane=brief.lane,
             entry=context.entry,
             label="body",
+            regeneration=ordered.number,
+            bundle=bundle.version,
             request=build_request(
                 brief,
                 grounded,
@@ -165,7 +171,7 @@ def _text_of(body: Any) -> str:
 def _unusable(problem: str, answer: Answer, text: str) -> NonRetryableError:
     return NonRetryableError(
         f"{problem} (call {answer.call}, {answer.cost_micros} micro-dollars, paid once). "
-        "A retry reads the same answer again; terminate, and send a new brief.",
+        "A retry reads the same answer again; regenerate from here to pay for another.",
         data={
             "call": answer.call,
             "stop_reason": answer.body.get("stop_reason"),

@@ -2,17 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 
-from publishing import directives
+from publishing import directives, embedding, ledger
+from publishing.ledger import PaidCall
 from publishing.models import Article, Chunk, Revision
-from publishing.payloads import Indexed, Persisted
+from publishing.payloads import Brief, Indexed, Persisted
 from publishing.providers import embeddings
-from workflows.contracts import Transaction
+from workflows.contracts import StepContext, Transaction
+from workflows.errors import NonRetryableError
 from workflows.registry import step
+from workflows.retries import RetryPolicy
 
 CHUNK_WORDS = 200  # long enough to hold a thought, short enough that one is not drowned
+CALL_TIMEOUT = timedelta(minutes=1)  # a hundred chunks take seconds
+_SPARE = timedelta(seconds=30)  # kept before the attempt's deadline to settle and to store
+
+POLICY = RetryPolicy(retries=5, delay=timedelta(seconds=20), timeout=timedelta(minutes=10))
 
 
 @dataclass(frozen=True)
@@ -22,24 +31,36 @@ class Piece:
     heading: str
     text: str
     embedding: list[float]
+    embedder: str = embeddings.EMBEDDER
 
 
-@step("index")
-def index(persisted: Persisted) -> Transaction[Indexed]:
-    """Cut the revision into chunks; their rows replace the article's old ones with the record."""
-    pieces = embedded_pieces(persisted.title, persisted.summary, persisted.body)
+@step("index", policy=POLICY)
+def index(brief: Brief, persisted: Persisted, context: StepContext) -> Transaction[Indexed]:
+    """Cut the revision into chunks; their rows replace the article's old ones with the record.
+
+    Raises:
+        NonRetryableError: a paid answer cannot be read; it is paid and shown, not paid again.
+        Park, RetryableError: as `ledger.pay` has it.
+    """
+    if settings.VOYAGE_API_KEY:
+        pieces = _paid_pieces(brief, persisted, context)
+    else:
+        pieces = embedded_pieces(persisted.title, persisted.summary, persisted.body)
 
     def effect() -> Indexed:
         replace_chunks(persisted.article, pieces)
-        return Indexed(article=persisted.article, chunks=len(pieces), embedder=embeddings.EMBEDDER)
+        return Indexed(article=persisted.article, chunks=len(pieces), embedder=pieces[0].embedder)
 
     return Transaction(effect)
 
 
 def embedded_pieces(title: str, summary: str, body: str) -> list[Piece]:
-    """Return the article's pieces: headline with summary first, then its sections in order."""
-    parts = [(title, summary), *_parts_of(body)]
-    vectors = embeddings.embed([f"{heading}\n{text}" for heading, text in parts])
+    """Return the article's pieces: headline with summary first, then its sections in order.
+
+    Their vectors are made here and cost nothing.
+    """
+    parts = _parts_of(title, summary, body)
+    vectors = embeddings.embed(_texts_of(parts))
     return [Piece(*part, vector) for part, vector in zip(parts, vectors, strict=True)]
 
 
@@ -63,7 +84,7 @@ def replace_chunks(
                 position=position,
                 heading=piece.heading,
                 text=piece.text,
-                embedder=embeddings.EMBEDDER,
+                embedder=piece.embedder,
                 embedding=piece.embedding,
             )
             for position, piece in enumerate(pieces)
@@ -71,12 +92,53 @@ def replace_chunks(
     return True
 
 
+def _paid_pieces(brief: Brief, persisted: Persisted, context: StepContext) -> list[Piece]:
+    parts = _parts_of(persisted.title, persisted.summary, persisted.body)
+    texts, vectors = _texts_of(parts), list[list[float]]()
+    for start in range(0, len(texts), embedding.MOST_TEXTS):
+        batch = texts[start : start + embedding.MOST_TEXTS]
+        vectors += _pay_for(batch, start, brief, context)
+    name = embedding.embedder_in_use()
+    return [Piece(*part, vector, name) for part, vector in zip(parts, vectors, strict=True)]
+
+
+def _pay_for(texts: list[str], start: int, brief: Brief, context: StepContext) -> list[list[float]]:
+    answer = ledger.pay(
+        PaidCall(
+            provider="embedding",
+            brief_id=brief.brief_id,
+            lane=brief.lane,
+            entry=context.entry,
+            label=f"chunks-{start}-{start + embedding.MOST_TEXTS - 1}",
+            request=embedding.build_request(texts),
+            deadline=min(datetime.now(UTC) + CALL_TIMEOUT, context.deadline - _SPARE),
+            drain=context.drain,
+        )
+    )
+    try:
+        return embedding.read_vectors(answer.body, len(texts))
+    except embedding.VectorsError as error:
+        raise NonRetryableError(
+            f"{error} (call {answer.call}, {answer.cost_micros} micro-dollars, paid once). "
+            "A retry reads the same answer again; regenerate from here, or terminate.",
+            data={"call": answer.call},
+        ) from error
+
+
 def _last_revision(article: int) -> int | None:
     revisions = Revision.objects.filter(article=article).order_by("-number")
     return revisions.values_list("pk", flat=True).first()
 
 
-def _parts_of(body: str) -> Iterator[tuple[str, str]]:
+def _texts_of(parts: Sequence[tuple[str, str]]) -> list[str]:
+    return [f"{heading}\n{text}" for heading, text in parts]
+
+
+def _parts_of(title: str, summary: str, body: str) -> list[tuple[str, str]]:
+    return [(title, summary), *_sections_of(body)]
+
+
+def _sections_of(body: str) -> Iterator[tuple[str, str]]:
     for heading, text in directives.sections(body):
         for part in _even_parts(text.split()):
             yield heading, " ".join(part)

@@ -2,6 +2,7 @@
 
 from django.db.models import Max
 
+from lanes.models import Bundle
 from publishing import models
 from publishing.directives import plain_text
 from publishing.payloads import Brief, Cleaned, FetchedSource, Grounded, Persisted, Validated
@@ -32,7 +33,8 @@ def persist(
             tags=cleaned.tags,
             written_by=cleaned.written_by.model_dump(),
             findings=cleaned.findings,
-            bundle_id=row.bundle_id,
+            # What it was written under: another than the brief's after a regeneration.
+            bundle=Bundle.objects.get(lane=row.lane_id, version=cleaned.written_by.bundle),
             generation=context.generation,
         )
         models.Source.objects.bulk_create(

@@ -69,8 +69,8 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     call_command("load_lanes", str(ROOT / "lanes/lanes.toml"), stdout=StringIO())
-    for scope, cap_micros in {"brief": 2_000_000, "day": 60_000_000}.items():
-        Cap.objects.get_or_create(scope=scope, defaults={"cap_micros": cap_micros})
+    for scope in Cap.Scope.values:
+        Cap.objects.get_or_create(scope=scope, defaults={"cap_micros": 1_000_000})
     routine = Routine.objects.create(name="keeper")
     routine.lanes.set(Lane.objects.all())
     key = make_key(routine)

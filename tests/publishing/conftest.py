@@ -23,7 +23,13 @@ def anthropic_server(settings: Settings) -> Iterator[AnthropicServer]:
 @pytest.fixture
 def caps() -> dict[str, Cap]:
     """Seed the caps' defaults; a flush of the tables takes those of the migration away."""
-    defaults = {"brief": 2_000_000, "day": 60_000_000}
+    defaults = {
+        "call": 750_000,
+        "step": 1_000_000,
+        "brief": 2_000_000,
+        "lane-day": 20_000_000,
+        "day": 60_000_000,
+    }
     return {
         scope: Cap.objects.update_or_create(
             scope=scope, name="", defaults={"cap_micros": cap_micros}

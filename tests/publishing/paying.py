@@ -70,6 +70,11 @@ def books() -> dict[str, tuple[int, int]]:
     return {key.split(":")[0]: (held, spent) for key, held, spent, *_ in rows}
 
 
+def everywhere(held: int, spent: int) -> dict[str, tuple[int, int]]:
+    """Return the books of a ledger with one payer: the same in each of its buckets."""
+    return dict.fromkeys(("step", "brief", "lane-day", "day"), (held, spent))
+
+
 def at_once(count: int, act: Callable[[int], object]) -> list[object]:
     """Run `act` in threads that start together; return what each returned or raised."""
     barrier = threading.Barrier(count)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from PIL import Image
 from publishing.demo.object_server import ObjectServer
 from publishing.payloads import Brief, Cover, Persisted
 from publishing.stages.cover import CoverOptions, cover
+from workflows.contracts import StepContext
 from workflows.errors import RetryableError
 from workflows.registry import get_step
 
@@ -57,7 +59,9 @@ def bucket(settings: Any) -> Iterator[ObjectServer]:
 
 
 def run(**fields: Any) -> Cover:
-    made: Cover = cover(brief_of(**fields), persisted_as("The log comes first"), OPTIONS)
+    context = StepContext("publish:b-1", "b-1", "cover", 1, 1, datetime.now(UTC), 0)
+    about = persisted_as("The log comes first")
+    made: Cover = cover(brief_of(**fields), about, OPTIONS, context)
     return made
 
 

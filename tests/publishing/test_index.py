@@ -2,17 +2,18 @@
 
 import json
 import math
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from publishing.models import EMBEDDING_SIZE, Article, Chunk, Revision
-from publishing.payloads import Indexed, Persisted
+from publishing.payloads import Brief, Indexed, Persisted
 from publishing.providers.embeddings import EMBEDDER, embed
 from publishing.stages.index import CHUNK_WORDS, embedded_pieces, index, replace_chunks
 from tests.publishing.articles import BODY, add_revision, make_article
-from workflows.contracts import Transaction
+from workflows.contracts import StepContext, Transaction
 from workflows.registry import get_step
 
 pytestmark = pytest.mark.django_db
@@ -20,13 +21,13 @@ pytestmark = pytest.mark.django_db
 
 def test_the_step_takes_persisted_and_gives_indexed() -> None:
     step = get_step("index")
-    assert dict(step.inputs) == {"persisted": Persisted}
+    assert dict(step.inputs) == {"brief": Brief, "persisted": Persisted}
     assert step.output is Indexed
 
 
 def test_nothing_is_written_before_the_transactional_end() -> None:
     article = make_article()
-    ending = index(_persisted(article))
+    ending = _index(article)
     assert isinstance(ending, Transaction)
     assert Chunk.objects.count() == 0
     indexed = ending.effect()
@@ -46,7 +47,7 @@ def test_nothing_is_written_before_the_transactional_end() -> None:
 def test_the_effect_twice_leaves_the_same_rows() -> None:
     article = make_article()
     for _ in range(2):
-        index(_persisted(article)).effect()
+        _index(article).effect()
     assert list(Chunk.objects.order_by("position").values_list("position", flat=True)) == [0, 1, 2]
 
 
@@ -116,6 +117,13 @@ def test_chunks_of_a_revision_that_is_no_longer_the_last_are_not_stored() -> Non
     pieces = embedded_pieces("One", "s", BODY)
     assert replace_chunks(article.pk, pieces, only_if_last=old.pk) is False
     assert Chunk.objects.count() == 0
+
+
+def _index(article: Article) -> Transaction[Indexed]:
+    brief = Brief(brief_id="b-1", lane="news", title="t", summary="s")
+    context = StepContext("publish:b-1", "b-1", "index", 1, 1, datetime.now(UTC), 0)
+    ending: Transaction[Indexed] = index(brief, _persisted(article), context)
+    return ending
 
 
 def _persisted(article: Article) -> Persisted:

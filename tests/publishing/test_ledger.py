@@ -23,7 +23,7 @@ from tests.publishing.anthropic_server import (
     redirects,
     trickles,
 )
-from tests.publishing.paying import COST, HOLD, at_once, books, call_for
+from tests.publishing.paying import COST, HOLD, at_once, books, call_for, everywhere
 from workflows.errors import NonRetryableError, Park, RetryableError
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("caps")]
@@ -41,7 +41,7 @@ def test_a_settled_answer_is_served_again_and_never_paid_for_again(
     stored = Call.objects.get()
     assert (stored.state, stored.served, stored.held_micros) == ("settled", 1, HOLD)
     assert (stored.request_id, stored.price_version) == ("req_1", "2026-11-22")
-    assert books() == {"brief": (0, COST), "day": (0, COST)}
+    assert books() == everywhere(0, COST)
 
 
 def test_another_request_under_a_paid_key_waits_for_an_operator_and_pays_nothing(
@@ -55,10 +55,11 @@ def test_another_request_under_a_paid_key_waits_for_an_operator_and_pays_nothing
         "call": paid.call,
         "paid_micros": COST,
         "asked_micros": worst_case(call_for(text="write, please").request),
-        "choices": ["retry", "terminate"],
+        "request_hash": call_for(text="write, please").request_hash,
+        "choices": ["use-paid-answer", "regenerate", "retry", "terminate"],
     }
     assert len(anthropic_server.requests) == 1
-    assert books() == {"brief": (0, COST), "day": (0, COST)}
+    assert books() == everywhere(0, COST)
 
 
 @pytest.mark.parametrize("changed", [{"regeneration": 1}, {"label": "head"}, {"entry": "again"}])
@@ -98,7 +99,7 @@ def test_a_key_asked_for_by_sixteen_threads_at_once_sends_one_request(
     assert all(parked.until is not None and parked.until <= lease for parked in parks)
     assert len(anthropic_server.requests) == 1
     assert ledger.pay(call_for()).is_memo
-    assert books() == {"brief": (0, COST), "day": (0, COST)}
+    assert books() == everywhere(0, COST)
 
 
 def test_what_postgres_cannot_store_of_an_answer_does_not_cost_the_answer(
@@ -116,7 +117,7 @@ def test_an_answer_without_usage_is_kept_and_counted_in_full(
     anthropic_server.script = answers(usage={"input_tokens": None, "output_tokens": 5})
     assert ledger.pay(call_for()).cost_micros == HOLD
     assert Call.objects.get().state == "settled"
-    assert books() == {"brief": (0, HOLD), "day": (0, HOLD)}
+    assert books() == everywhere(0, HOLD)
 
 
 def test_a_bill_above_its_hold_is_booked_as_it_is_and_reported(
@@ -125,7 +126,7 @@ def test_a_bill_above_its_hold_is_booked_as_it_is_and_reported(
     anthropic_server.script = answers(usage={"input_tokens": 90_000, "output_tokens": 1_000})
     assert ledger.pay(call_for()).cost_micros == 190_000
     assert "more than its hold" in caplog.text
-    assert books() == {"brief": (0, 190_000), "day": (0, 190_000)}
+    assert books() == everywhere(0, 190_000)
 
 
 RELEASED, UNKNOWN = ("released", 0), ("unknown", HOLD)
@@ -176,7 +177,7 @@ def test_each_outcome_closes_the_hold_as_it_must_after_one_request(
     assert (stored.state, stored.cost_micros) == closed
     assert stored.outcome
     assert stored.closed_at is not None
-    assert books() == {"brief": (0, closed[1]), "day": (0, closed[1])}
+    assert books() == everywhere(0, closed[1])
 
 
 @pytest.mark.parametrize("script", [hangs, trickles])
@@ -188,7 +189,7 @@ def test_a_call_past_its_deadline_is_closed_and_spent_in_full(
         ledger.pay(call_for(seconds=1.5))
     assert len(anthropic_server.requests) == 1
     assert Call.objects.get().state == "unknown"
-    assert books() == {"brief": (0, HOLD), "day": (0, HOLD)}
+    assert books() == everywhere(0, HOLD)
 
 
 def test_nobody_listening_costs_nothing(anthropic_server: AnthropicServer, settings: Any) -> None:
@@ -196,7 +197,7 @@ def test_nobody_listening_costs_nothing(anthropic_server: AnthropicServer, setti
     with pytest.raises(RetryableError):
         ledger.pay(call_for())
     assert Call.objects.get().state == "released"
-    assert books() == {"brief": (0, 0), "day": (0, 0)}
+    assert books() == everywhere(0, 0)
 
 
 def test_what_ends_the_process_within_a_call_spends_its_hold(
@@ -209,7 +210,7 @@ def test_what_ends_the_process_within_a_call_spends_its_hold(
     with pytest.raises(KeyboardInterrupt):
         ledger.pay(call_for())
     assert Call.objects.get().state == "unknown"
-    assert books() == {"brief": (0, HOLD), "day": (0, HOLD)}
+    assert books() == everywhere(0, HOLD)
 
 
 def test_refused_sends_are_not_counted_as_lost(anthropic_server: AnthropicServer) -> None:
@@ -235,7 +236,7 @@ def test_after_three_lost_answers_a_key_waits_for_an_operator(
     assert parked.value.data["spent_micros"] == 3 * HOLD
     assert len(anthropic_server.requests) == 3
     assert Call.objects.filter(state="held").count() == 0
-    assert books() == {"brief": (0, 3 * HOLD), "day": (0, 3 * HOLD)}
+    assert books() == everywhere(0, 3 * HOLD)
 
 
 def test_a_model_without_a_price_is_refused(anthropic_server: AnthropicServer) -> None:

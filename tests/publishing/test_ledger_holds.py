@@ -16,7 +16,7 @@ from tests.publishing.anthropic_server import (
     AnthropicServer,
     message,
 )
-from tests.publishing.paying import COST, HOLD, at_once, books, call_for, hold_open
+from tests.publishing.paying import COST, HOLD, at_once, books, call_for, everywhere, hold_open
 from workflows.errors import Park
 from workflows.models import Drain
 
@@ -31,7 +31,7 @@ def test_the_hold_of_a_live_drain_is_waited_for(
         ledger.pay(call_for())
     assert (parked.value.reason, parked.value.until) == ("call", left.lease_until)
     assert anthropic_server.requests == []
-    assert books() == {"brief": (HOLD, 0), "day": (HOLD, 0)}
+    assert books() == everywhere(HOLD, 0)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_hold_of_a_dead_drain_is_spent_and_the_call_sent_again_at_once(
     left.refresh_from_db()
     assert (left.state, left.cost_micros) == ("unknown", HOLD)
     assert len(anthropic_server.requests) == 1
-    assert books() == {"brief": (0, HOLD + COST), "day": (0, HOLD + COST)}
+    assert books() == everywhere(0, HOLD + COST)
 
 
 def test_a_hold_past_its_own_lease_is_spent_even_if_its_drain_lives(
@@ -59,7 +59,7 @@ def test_a_hold_past_its_own_lease_is_spent_even_if_its_drain_lives(
 ) -> None:
     hold_open(call_for(), drain=drain.pk, lapsed=True)
     assert not ledger.pay(call_for()).is_memo
-    assert books() == {"brief": (0, HOLD + COST), "day": (0, HOLD + COST)}
+    assert books() == everywhere(0, HOLD + COST)
 
 
 def test_of_eight_that_meet_a_dead_hold_one_sends(
@@ -73,7 +73,7 @@ def test_of_eight_that_meet_a_dead_hold_one_sends(
     assert all(
         isinstance(r, Answer) or (isinstance(r, Park) and r.reason == "call") for r in results
     )
-    assert books() == {"brief": (0, HOLD + COST), "day": (0, HOLD + COST)}
+    assert books() == everywhere(0, HOLD + COST)
 
 
 def test_the_sweep_spends_lapsed_holds_and_leaves_live_ones() -> None:
@@ -101,7 +101,7 @@ def test_a_late_answer_is_kept_as_memo_and_what_is_spent_stays(
     assert anthropic_server.requests == []
     left.refresh_from_db()
     assert (left.state, left.served, left.request_id) == ("unknown", 1, "req_late")
-    assert books() == {"brief": (0, HOLD), "day": (0, HOLD)}
+    assert books() == everywhere(0, HOLD)
 
 
 def test_a_call_swept_while_it_runs_still_gives_its_answer(
@@ -118,7 +118,7 @@ def test_a_call_swept_while_it_runs_still_gives_its_answer(
     assert (answer.is_memo, answer.cost_micros) == (False, HOLD)
     assert ledger.pay(call_for()).is_memo
     assert len(anthropic_server.requests) == 1
-    assert books() == {"brief": (0, HOLD), "day": (0, HOLD)}
+    assert books() == everywhere(0, HOLD)
 
 
 def test_of_settle_and_sweep_at_once_one_closes_the_call() -> None:

@@ -17,6 +17,8 @@ from publishing.writing.extracts import escape, split_sentences
 from publishing.writing.offline_author import compose
 from tests.publishing.writing import BUNDLE, RULE, brief, context, source
 
+pytestmark = pytest.mark.django_db  # a regeneration is looked for, also offline
+
 DEMO = Path(publishing.demo.__file__).parent
 
 

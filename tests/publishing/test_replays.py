@@ -144,7 +144,7 @@ def test_index_replaces_an_articles_chunks() -> None:
     def left() -> object:
         return [row | {"embedding": list(row["embedding"])} for row in rows(models.Chunk)]
 
-    assert_replay_safe("index", persisted(article), snapshot=left)
+    assert_replay_safe("index", take_in(), persisted(article), snapshot=left)
 
     assert models.Chunk.objects.count() == 3
 

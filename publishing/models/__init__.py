@@ -1,0 +1,26 @@
+"""The rows of the publishing platform, by what they are about."""
+
+from publishing.models.articles import Article, Chunk, Revision, Source
+from publishing.models.briefs import EMBEDDING_SIZE, Brief, Slug, Text
+from publishing.models.money import BlockedModel, Bucket, Call, Cap, Regeneration
+from publishing.models.prices import Price
+from publishing.models.routines import Routine, RoutineKey
+
+__all__ = [
+    "EMBEDDING_SIZE",
+    "Article",
+    "BlockedModel",
+    "Brief",
+    "Bucket",
+    "Call",
+    "Cap",
+    "Chunk",
+    "Price",
+    "Regeneration",
+    "Revision",
+    "Routine",
+    "RoutineKey",
+    "Slug",
+    "Source",
+    "Text",
+]
