@@ -203,7 +203,10 @@ class Checkpoints:
         parameters = {"instance": claim.instance, "entries": entries}
         rows = self._fetch_again(statements.INPUTS, parameters)
         outputs = {name: data for name, data in rows if name is not None}
-        return next(data for name, data in rows if name is None), outputs
+        envelopes = [data for name, data in rows if name is None]
+        if not envelopes:
+            raise LostClaimError(f"{claim.instance_id} was ended and pruned before it was driven")
+        return envelopes[0], outputs
 
     def disown(self, claim: Claim, *, error: Any) -> None:
         """Give the instance back, at whatever entry it stands, if this claim still holds it.
