@@ -5,7 +5,18 @@ import importlib
 from django.apps import apps
 from django.contrib.admin.apps import AdminConfig
 
-PAGES = ("instances", "lanes", "desk", "keys", "spend", "workers", "bulk_operations", "schedules")
+PAGES = (
+    "instances",
+    "lanes",
+    "desk",
+    "keys",
+    "spend",
+    "caps",
+    "prices",
+    "workers",
+    "bulk_operations",
+    "schedules",
+)
 
 
 class PublishingAdminConfig(AdminConfig):

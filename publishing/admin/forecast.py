@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 
 from publishing.admin.marks import money
+from publishing.ledger.errors import UnknownPriceError
+from publishing.ledger.estimates import estimate_verb
 from workflows.errors import ContractError
-from workflows.graphs import StepEntry, load_plan
 from workflows.listing import entry_name
 from workflows.models import Instance
 
@@ -39,14 +40,16 @@ def forecast(instance: Instance, *, begin: int) -> Forecast:
 
 def _may_pay(instance: Instance, begin: int) -> str:
     try:
-        plan = load_plan(instance.graph_id, instance.workflow)
+        estimate = estimate_verb(instance, "restart", begin=begin)
     except ContractError as drift:
         return f"This code cannot run its graph ({drift}), so it will wait for code that can."
-    most, names = 0, []
-    for entry in plan.entries[begin:]:
-        if isinstance(entry, StepEntry) and entry.step.worst_case is not None:
-            most += entry.step.worst_case(entry.options)
-            names.append(entry.name)
-    if not names:
+    except UnknownPriceError as error:
+        return f"It would be stopped: {error}."
+    if not estimate.entries:
         return "None of this pays for anything."
-    return f"May pay: {', '.join(names)}; at most {money(most)} a run. {SERVED_AGAIN}"
+    names = ", ".join(each.entry for each in estimate.entries)
+    total = estimate.total
+    return (
+        f"May pay: {names}; expected {money(total.expected_micros)}, at most "
+        f"{money(total.worst_micros)} a run. {SERVED_AGAIN}"
+    )

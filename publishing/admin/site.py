@@ -13,7 +13,10 @@ MENU = (
     ("Desk", ("workflows.Instance", "publishing.Brief", "publishing.Article")),
     ("Lanes", ("lanes.Lane", "lanes.Bundle", "lanes.LaneOptions")),
     ("Routines", ("publishing.Routine", "publishing.RoutineKey")),
-    ("Money", ("publishing.Call", "publishing.Cap")),
+    (
+        "Money",
+        ("publishing.Call", "publishing.Cap", "publishing.Price", "publishing.BlockedModel"),
+    ),
     (
         "Workers",
         ("workflows.BulkOperation", "workflows.Schedule", "workflows.Drain", "workflows.Limit"),

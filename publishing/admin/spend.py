@@ -1,36 +1,26 @@
-"""Money: the calls that were paid for, and the caps that hold before one is."""
+"""Money that was spent: the overview of sums and caps, and the calls that were paid for."""
 
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, Sum
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from lanes.models import Lane
-from publishing.admin.base import HouseAdmin, ReadOnlyAdmin
+from publishing.admin.base import ReadOnlyAdmin
 from publishing.admin.downloads import shown
 from publishing.admin.marks import moment, money
+from publishing.admin.spend_page import read_page
 from publishing.ledger.costs import COST
-from publishing.models import BlockedModel, Call, Cap
-
-SCOPES = (
-    ("call", "one call"),
-    ("step", "one stage of a brief"),
-    ("brief", "one brief"),
-    ("lane-day", "a lane, a day (UTC)"),
-    ("day", "everything, a day (UTC)"),
-)
-MICROS = 1_000_000
-
-if TYPE_CHECKING:
-    _CapModelForm = forms.ModelForm[Cap]
-else:
-    _CapModelForm = forms.ModelForm
+from publishing.ledger.spend import cost_of_call
+from publishing.ledger.tokens import tokens_of
+from publishing.models import Call
 
 
 @admin.register(Call)
@@ -38,15 +28,41 @@ class CallAdmin(ReadOnlyAdmin[Call]):
     """The ledger; what it says is what was paid."""
 
     change_list_template = "admin/publishing/call/list.html"
-    list_display = ("key", "state", "lane", "model", "held", "cost", "served", "at")
-    list_filter = ("state", "lane", "entry", "model")
+    list_display = ("key", "state", "lane", "model", "held", "cost", "tokens", "served", "at")
+    list_filter = ("state", "lane", "entry", "model", "provider")
     ordering = ("-id",)
     search_fields = ("=brief_id", "key")
     search_help_text = "By brief_id or key."
-    fields = ("key", "state", "brief_id", "lane", "entry", "model", "held", "cost",
-              "price_version", "usage_shown", "answer_shown", "request_id", "outcome", "served",
-              "at", "closed")  # fmt: skip
-    readonly_fields = ("held", "cost", "usage_shown", "answer_shown", "at", "closed")
+    fields = ("key", "state", "brief_id", "lane", "entry", "bundle", "provider", "model", "held",
+              "cost", "paid", "tokens", "price_version", "usage_shown", "answer_shown",
+              "request_id", "outcome", "served", "at", "closed")  # fmt: skip
+    readonly_fields = (
+        "held",
+        "cost",
+        "paid",
+        "tokens",
+        "usage_shown",
+        "answer_shown",
+        "at",
+        "closed",
+    )
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the overview."""
+        view = self.admin_site.admin_view(self.spend_view)
+        return [path("spend/", view, name="publishing_call_spend"), *super().get_urls()]
+
+    def spend_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what was spent in a span, by everything that it is summed by, and the caps."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Spend",
+            "opts": self.opts,
+            "page": read_page(request.GET, now=timezone.now()),
+        }
+        return TemplateResponse(request, "admin/publishing/call/spend.html", context)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Add the sums of what is listed."""
@@ -67,9 +83,25 @@ class CallAdmin(ReadOnlyAdmin[Call]):
     def cost(self, obj: Call) -> str:
         """Return what it cost."""
         if obj.state == Call.State.UNKNOWN:
-            lost = obj.held_micros if obj.cost_micros is None else obj.cost_micros
-            return f"{money(lost)} (answer lost)"
-        return money(obj.cost_micros) if obj.state == Call.State.SETTLED else "–"
+            return f"{money(cost_of_call(obj))} (answer lost)"
+        return money(cost_of_call(obj)) if obj.state == Call.State.SETTLED else "–"
+
+    @admin.display(description="tokens in · cached · out")
+    def tokens(self, obj: Call) -> str:
+        """Return what the vendor counted."""
+        if not obj.usage:
+            return "–"
+        return " · ".join(f"{count:,}" for count in tokens_of(obj.usage).values())
+
+    @admin.display(description="memo or paid")
+    def paid(self, obj: Call) -> str:
+        """Return whether it was paid for, and how often its answer was served since."""
+        if obj.state == Call.State.RELEASED:
+            return "not paid: it was never sent, or refused before any work"
+        if obj.state == Call.State.HELD:
+            return "not known yet: it is open"
+        times = "" if obj.served == 1 else "s"
+        return f"paid once; served from the memo {obj.served:,} time{times} since, for nothing"
 
     @admin.display(description="made", ordering="-id")
     def at(self, obj: Call) -> SafeString:
@@ -90,78 +122,3 @@ class CallAdmin(ReadOnlyAdmin[Call]):
     def answer_shown(self, obj: Call) -> SafeString:
         """Return the stored answer as JSON."""
         return format_html('<pre class="json" tabindex="0">{}</pre>', shown(obj.answer)["text"])
-
-
-class CapForm(_CapModelForm):
-    """A cap in dollars; it is kept in micro-dollars."""
-
-    scope = forms.ChoiceField(choices=SCOPES)
-    name = forms.ModelChoiceField(
-        Lane.objects.order_by("place"),
-        to_field_name="name",
-        label="Lane",
-        required=False,
-        empty_label="all",
-        help_text="A lane's own cap may only be lower than the one for all.",
-    )
-    dollars = forms.DecimalField(
-        label="At most, in US dollars",
-        min_value=0,
-        max_value=1_000_000,
-        decimal_places=6,
-        help_text="It holds before the next call; what is paid for stays paid.",
-    )
-
-    class Meta:
-        model = Cap
-        fields = ("scope", "name")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.instance.pk:
-            self.initial["dollars"] = Decimal(self.instance.cap_micros) / MICROS
-
-    def clean(self) -> dict[str, Any]:
-        """Write the dollars to the row as micro-dollars."""
-        cleaned = super().clean() or {}
-        scope, lane = cleaned.get("scope"), cleaned.get("name")
-        cleaned["name"] = lane.name if lane else ""
-        same = Cap.objects.filter(scope=scope, name=cleaned["name"])
-        if same.exclude(pk=self.instance.pk).exists():
-            self.add_error("scope", "There is a cap of this scope already; change that one.")
-        if lane and scope == Cap.Scope.DAY:
-            self.add_error("name", "Everything has one cap; a lane's is of the scope lane and day.")
-        if "dollars" in cleaned:
-            self.instance.cap_micros = int(cleaned["dollars"] * MICROS)
-        return cleaned
-
-
-@admin.register(Cap)
-class CapAdmin(HouseAdmin[Cap]):
-    """Limits on spending; each holds before the call."""
-
-    form = CapForm
-    list_display = ("limits", "most")
-    ordering = ("scope",)
-
-    @admin.display(description="limits", ordering="scope")
-    def limits(self, obj: Cap) -> str:
-        """Return what it limits."""
-        words = dict(SCOPES).get(obj.scope, obj.scope)
-        return f"{words}, in {obj.name}" if obj.name else words
-
-    @admin.display(description="at most", ordering="cap_micros")
-    def most(self, obj: Cap) -> str:
-        """Return it in dollars."""
-        return money(obj.cap_micros)
-
-
-@admin.register(BlockedModel)
-class BlockedModelAdmin(ReadOnlyAdmin[BlockedModel]):
-    """Models that billed more than was held; deleting a row lets calls through again."""
-
-    list_display = ("model", "call", "since")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """An operator who knows why it billed more clears the model."""
-        return bool(request.user.has_perm("publishing.delete_blockedmodel"))

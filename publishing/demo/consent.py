@@ -11,15 +11,12 @@ from rich.console import Console
 from rich.text import Text
 
 from lanes.models import Lane
-from lanes.selection import WORKFLOW, plan_for
-from publishing import ledger
 from publishing.demo.briefs import PAGES
 from publishing.demo.client import Answer
 from publishing.demo.errors import RefusedCostError
 from publishing.demo.progress import dollars
+from publishing.ledger.estimates import estimate_brief
 from publishing.models import Article, Cap
-from publishing.stages.generate import GenerateOptions
-from workflows.graphs import StepEntry, load_plan
 
 
 @dataclass(frozen=True)
@@ -63,14 +60,14 @@ def forecast_cost(briefs: Sequence[Answer]) -> Forecast:
     published = set(live.values_list("brief__brief_id", flat=True))
     lanes = Lane.objects.select_related("bundle", "options").in_bulk(field_name="name")
     costs = [
-        _forecast_one(brief, lanes[brief["lane"]])
+        estimate_brief(lanes[brief["lane"]], prompt_bytes=_prompt_bytes(brief)).total
         for brief in briefs
         if brief["brief_id"] not in published
     ]
     return Forecast(
         briefs=len(costs),
-        expected_micros=sum(expected for expected, _ in costs),
-        worst_micros=sum(worst for _, worst in costs),
+        expected_micros=sum(cost.expected_micros for cost in costs),
+        worst_micros=sum(cost.worst_micros for cost in costs),
     )
 
 
@@ -82,21 +79,6 @@ def _says_yes(console: Console, question: str) -> bool:
         console.print()  # the cursor still stands behind the question
         return False
     return answer.strip().lower() in ("y", "yes")
-
-
-def _forecast_one(brief: Answer, lane: Lane) -> tuple[int, int]:
-    expected = worst = 0
-    for entry in load_plan(plan_for(lane).graph.pk, WORKFLOW).entries:
-        if not isinstance(entry, StepEntry) or entry.step.worst_case is None:
-            continue
-        worst += entry.step.worst_case(entry.options)
-        if isinstance(entry.options, GenerateOptions):
-            expected += ledger.estimate(
-                entry.options.model_in_use,
-                prompt_bytes=_prompt_bytes(brief),
-                max_tokens=entry.options.max_tokens,
-            ).expected_micros
-    return expected, worst
 
 
 def _prompt_bytes(brief: Answer) -> int:

@@ -13,6 +13,7 @@ from publishing.ledger import embedding_prices, image_prices, prices
 from publishing.ledger.keys import Answer, PaidCall
 from publishing.ledger.reserve import Hold, reserve
 from publishing.ledger.settle import lose, release, settle
+from publishing.ledger.tariffs import Tariff
 from publishing.providers import images, text, voyage
 from publishing.providers.attempts import Reply, SendError, open_attempt
 from workflows.errors import RetryableError
@@ -25,20 +26,34 @@ _LEAST_TIME = timedelta(seconds=1)  # less is no time to send anything in
 
 @dataclass(frozen=True)
 class Provider:
-    """How a kind of paid request is checked, bounded, sent and priced."""
+    """How a kind of paid request is checked, bounded, sent and priced.
+
+    `worst_case(request, tariff=…)` and `cost_of(model, usage, tariff=…)` go by one tariff.
+    """
 
     check: Callable[[Mapping[str, Any]], None]
-    worst_case: Callable[[Mapping[str, Any]], int]
+    tariff_of: Callable[[Mapping[str, Any]], Tariff]
+    worst_case: Callable[..., int]
     send: Callable[[Mapping[str, Any]], Reply]
-    cost_of: Callable[[str, Mapping[str, Any]], int | None]
+    cost_of: Callable[..., int | None]
 
 
 PROVIDERS: Mapping[str, Provider] = {
-    "text": Provider(text.check, prices.worst_case, text.send, prices.cost_of),
+    "text": Provider(text.check, prices.tariff_of, prices.worst_case, text.send, prices.cost_of),
     "embedding": Provider(
-        voyage.check, embedding_prices.worst_case, voyage.send, embedding_prices.cost_of
+        voyage.check,
+        embedding_prices.tariff_of,
+        embedding_prices.worst_case,
+        voyage.send,
+        embedding_prices.cost_of,
     ),
-    "image": Provider(images.check, image_prices.worst_case, images.send, image_prices.cost_of),
+    "image": Provider(
+        images.check,
+        image_prices.tariff_of,
+        image_prices.worst_case,
+        images.send,
+        image_prices.cost_of,
+    ),
 }
 
 
@@ -53,28 +68,30 @@ def pay(call: PaidCall) -> Answer:
     """
     provider = PROVIDERS[call.provider]
     provider.check(call.request)
-    held_micros = provider.worst_case(call.request)
+    tariff = provider.tariff_of(call.request)  # once: hold and bill go by the same rates
+    held_micros = provider.worst_case(call.request, tariff=tariff)
     timeout = call.deadline - datetime.now(UTC)
     if timeout < _LEAST_TIME:
         raise RetryableError(f"{call.key} has no time left before its deadline {call.deadline}")
-    found = reserve(call, held_micros, timeout)
+    found = reserve(call, held_micros, timeout, price_version=tariff.version)
     if isinstance(found, Answer):
         return found
-    return _send(call, provider, found, timeout)
+    reply = _send(call, provider, found, timeout)
+    cost_micros = provider.cost_of(call.model, reply.usage, tariff=tariff)
+    return _settle(call, found, reply, cost_micros=cost_micros)
 
 
-def _send(call: PaidCall, provider: Provider, hold: Hold, timeout: timedelta) -> Answer:
+def _send(call: PaidCall, provider: Provider, hold: Hold, timeout: timedelta) -> Reply:
     connection.close()  # others may use it while this thread waits for the network
     try:
         with open_attempt(hold.call, timeout):
-            reply = provider.send(call.request)
+            return provider.send(call.request)
     except SendError as failure:
         _close_failed(hold, failure)
         raise failure.error from failure
     except BaseException as error:  # also what ends the process: the request may be under way
         _close_failed(hold, error)
         raise
-    return _settle(call, provider, hold, reply)
 
 
 def _close_failed(hold: Hold, error: BaseException) -> None:
@@ -86,8 +103,7 @@ def _close_failed(hold: Hold, error: BaseException) -> None:
         logger.exception("call %s stays held until its lease ends", hold.call)
 
 
-def _settle(call: PaidCall, provider: Provider, hold: Hold, reply: Reply) -> Answer:
-    cost_micros = provider.cost_of(call.model, reply.usage)
+def _settle(call: PaidCall, hold: Hold, reply: Reply, *, cost_micros: int | None) -> Answer:
     outcome = "" if cost_micros is not None else "no usage to price it by; counted in full"
     cost_micros = hold.held_micros if cost_micros is None else cost_micros
     if cost_micros > hold.held_micros:

@@ -3,51 +3,36 @@
 from collections.abc import Mapping
 from typing import Any
 
-from publishing.ledger.errors import UnknownPriceError
+from publishing.ledger.tariffs import Tariff, read_tariff
 from publishing.models import Price
 
 # A byte-level tokenizer makes no more tokens than there are bytes; the vendor marks each text.
 _VENDOR_TOKENS = 16
 
 
-def worst_case(request: Mapping[str, Any]) -> int:
-    """Return the most micro-dollars that a request for embeddings can cost: the hold.
+def tariff_of(request: Mapping[str, Any]) -> Tariff:
+    """Return the rates that a request for embeddings is bounded and billed by.
 
     Raises:
-        UnknownPriceError: the model has no price.
+        UnknownPriceError: the model has no price that holds now.
     """
+    return read_tariff(str(request.get("model", "")), kind=Price.Kind.EMBEDDING)
+
+
+def worst_case(request: Mapping[str, Any], *, tariff: Tariff) -> int:
+    """Return the most micro-dollars that a request for embeddings can cost: the hold."""
     # A lone surrogate is sent as an escape of six bytes.
     sizes = [len(text.encode(errors="backslashreplace")) for text in request["input"]]
-    return worst_of_bytes(str(request.get("model", "")), sum(sizes), texts=len(sizes))
+    tokens = sum(sizes) + len(sizes) * _VENDOR_TOKENS
+    return max(1, max(_micros(tokens * tier.prompt) for tier in tariff.reachable(tokens)))
 
 
-def worst_of_bytes(model: str, text_bytes: int, *, texts: int) -> int:
-    """Return the most micro-dollars that so many texts of so many bytes in all can cost.
-
-    Raises:
-        UnknownPriceError: the model has no price.
-    """
-    rate = _rate(model)
-    if rate is None:
-        raise UnknownPriceError(
-            f"the model {model!r} has no price of embeddings, so nothing may be sent to it; add "
-            "one in the admin, or set EMBEDDING_MODEL to a priced one"
-        )
-    return max(1, _micros((text_bytes + texts * _VENDOR_TOKENS) * rate))
-
-
-def cost_of(model: str, usage: Mapping[str, Any]) -> int | None:
-    """Return the micro-dollars by the vendor's usage; None if it cannot be read or priced."""
-    tokens, rate = usage.get("total_tokens"), _rate(model)
-    if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1 or rate is None:
+def cost_of(model: str, usage: Mapping[str, Any], *, tariff: Tariff) -> int | None:
+    """Return the micro-dollars by the vendor's usage; None if it cannot be read."""
+    tokens = usage.get("total_tokens")
+    if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
         return None
-    return _micros(tokens * rate)
-
-
-def _rate(model: str) -> int | None:
-    """Return nano-dollars a token by the row that holds now; a price of nothing is none."""
-    rows = Price.objects.filter(kind=Price.Kind.EMBEDDING, model=model, valid_until=None)
-    return rows.exclude(prompt=0).values_list("prompt", flat=True).first()
+    return _micros(tokens * tariff.tier(tokens).prompt)
 
 
 def _micros(nanos: int) -> int:

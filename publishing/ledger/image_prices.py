@@ -7,7 +7,7 @@ the image is what the vendor says that it comes to, and bounds the call; the bil
 from collections.abc import Mapping
 from typing import Any
 
-from publishing.ledger.errors import UnknownPriceError
+from publishing.ledger.tariffs import Tariff, read_tariff
 from publishing.models import Price
 from publishing.providers.images import quality_of
 
@@ -16,19 +16,23 @@ _SPARE_PERCENT = 25
 _VENDOR_TOKENS = 200
 
 
-def worst_case(request: Mapping[str, Any]) -> int:
-    """Return the most micro-dollars that a request for one image can cost: the hold.
+def tariff_of(request: Mapping[str, Any]) -> Tariff:
+    """Return the rates that a request for one image is bounded and billed by.
 
     Raises:
         UnknownPriceError: the model has no price for this size and quality.
     """
-    prompt_bytes = len(str(request["prompt"]).encode(errors="backslashreplace"))
-    return worst_of_image(
+    return read_tariff(
         str(request.get("model", "")),
-        str(request.get("size", "")),
-        quality_of(request),
-        prompt_bytes=prompt_bytes,
+        kind=Price.Kind.IMAGE,
+        size=str(request.get("size", "")),
+        quality=quality_of(request),
     )
+
+
+def worst_case(request: Mapping[str, Any], *, tariff: Tariff) -> int:
+    """Return the most micro-dollars that a request for one image can cost: the hold."""
+    return _bound(tariff, len(str(request["prompt"]).encode(errors="backslashreplace")))
 
 
 def worst_of_image(model: str, size: str, quality: str, *, prompt_bytes: int) -> int:
@@ -37,24 +41,13 @@ def worst_of_image(model: str, size: str, quality: str, *, prompt_bytes: int) ->
     Raises:
         UnknownPriceError: the model has no price for this size and quality.
     """
-    price = _price(model, size, quality)
-    if price is None:
-        raise UnknownPriceError(
-            f"the model {model!r} has no price of an image of {size}, {quality}, so nothing may "
-            "be sent to it; add one in the admin, or set IMAGE_MODEL to a priced one"
-        )
-    image = price.image * (100 + _SPARE_PERCENT) // 100 if price.answer else price.image
-    return _micros(image) + _micros((prompt_bytes + _VENDOR_TOKENS) * price.prompt)
+    tariff = read_tariff(model, kind=Price.Kind.IMAGE, size=size, quality=quality)
+    return _bound(tariff, prompt_bytes)
 
 
-def cost_of(model: str, usage: Mapping[str, Any]) -> int | None:
-    """Return the micro-dollars by the usage; None if it cannot be read or priced.
-
-    The usage is the vendor's, with the size and quality that were asked for.
-    """
-    price = _price(model, str(usage.get("size", "")), str(usage.get("quality", "")))
-    if price is None:
-        return None
+def cost_of(model: str, usage: Mapping[str, Any], *, tariff: Tariff) -> int | None:
+    """Return the micro-dollars by the vendor's usage; None if it cannot be read."""
+    price = tariff.tier(0)
     if not price.answer:
         return _micros(price.image)
     prompt, answer = usage.get("input_tokens"), usage.get("output_tokens")
@@ -63,14 +56,10 @@ def cost_of(model: str, usage: Mapping[str, Any]) -> int | None:
     return _micros(int(prompt or 0) * price.prompt) + _micros(int(answer) * price.answer)
 
 
-def _price(model: str, size: str, quality: str) -> Price | None:
-    return (
-        Price.objects.filter(
-            kind=Price.Kind.IMAGE, model=model, size=size, quality=quality, valid_until=None
-        )
-        .exclude(image=0)
-        .first()
-    )
+def _bound(tariff: Tariff, prompt_bytes: int) -> int:
+    price = tariff.tier(0)
+    image = price.image * (100 + _SPARE_PERCENT) // 100 if price.answer else price.image
+    return _micros(image) + _micros((prompt_bytes + _VENDOR_TOKENS) * price.prompt)
 
 
 def _is_count(value: object) -> bool:

@@ -16,7 +16,6 @@ from publishing.ledger import caps, settle
 from publishing.ledger.caps import Limit, Refusal
 from publishing.ledger.errors import OpenTransactionError
 from publishing.ledger.keys import Answer, PaidCall
-from publishing.ledger.prices import PRICE_VERSION
 from workflows.errors import Park
 
 MOST_LOST = 3  # sends of one key whose answer was lost; then a person decides
@@ -39,12 +38,15 @@ class _AlreadyAnsweredError(Exception):
     """A lost answer came in while we reserved; the hold is rolled back and the answer served."""
 
 
-def reserve(call: PaidCall, held_micros: int, timeout: timedelta) -> Hold | Answer:
+def reserve(
+    call: PaidCall, held_micros: int, timeout: timedelta, *, price_version: str
+) -> Hold | Answer:
     """Hold the money for a call in a transaction of its own, or serve what is paid already.
 
     Args:
         held_micros: the most that the call can cost.
         timeout: time after which its answer is given up.
+        price_version: by which the call is bounded and billed; stored with it.
 
     Raises:
         Park: `call`, `operator`, `busy` or `budget`; nothing is held.
@@ -59,7 +61,7 @@ def reserve(call: PaidCall, held_micros: int, timeout: timedelta) -> Hold | Answ
             return memo
         _close_lapsed_hold(call)
         try:
-            hold = _hold(call, held_micros, timeout)
+            hold = _hold(call, held_micros, timeout, price_version)
         except _AlreadyAnsweredError:
             continue
         if hold:
@@ -104,7 +106,7 @@ def _close_lapsed_hold(call: PaidCall) -> None:
         settle.lose(number, "the drain that sent it is gone; its answer is lost")
 
 
-def _hold(call: PaidCall, held_micros: int, timeout: timedelta) -> Hold | None:
+def _hold(call: PaidCall, held_micros: int, timeout: timedelta, price_version: str) -> Hold | None:
     """Insert the open call and raise its buckets, together; None if the key is taken."""
     now = _now()
     in_force = caps.read_caps()
@@ -121,7 +123,7 @@ def _hold(call: PaidCall, held_micros: int, timeout: timedelta) -> Hold | None:
             call=call,
             limits=limits,
             held=held_micros,
-            price_version=PRICE_VERSION,
+            price_version=price_version,
             lease=timeout + LEASE_SPARE,
         )
         if not inserted:

@@ -10,7 +10,6 @@ _CLAUDE = (
     "platform.claude.com/docs, pages pricing and models, read on 2026-11-22; Sonnet 5.5's cache "
     "read of 0.10 holds since 2026-10-07 by the release notes"
 )
-
 _VOYAGE = "prices as listed by Vercel, OpenRouter and LiteLLM, read on 2026-11-22"
 _OPENAI = (
     "fal.ai and LiteLLM, read on 2026-11-22; the text rate was not seen, the image input rate "

@@ -4,11 +4,9 @@ Only `publishing.ledger` imports this module. Whatever the vendor raises is tran
 The SDK's own retries and redirects are off: each would be a paid request without a hold.
 """
 
-import email.utils
 import json
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +16,11 @@ from anthropic import APIRequest, APIResponse, CallNext
 from django.conf import settings
 
 from publishing.providers.attempts import Reply, SendError, current_attempt
-from publishing.providers.posting import refuse_open_transaction
+from publishing.providers.posting import (
+    read_retry_after,
+    refuse_open_transaction,
+    watch_connection,
+)
 from workflows.errors import NonRetryableError, RetryableError
 
 # Everything else is refused: server tools, speed, inference_geo and their like cost money that
@@ -82,7 +84,7 @@ def _client(pid: int, api_key: str, base_url: str) -> anthropic.Anthropic:
             limits=httpx2.Limits(max_keepalive_connections=0),
             # A proxy of the environment never sees this machine's own addresses.
             mounts=dict.fromkeys(_LOOPBACK),
-            event_hooks={"request": [_watch_connection]},
+            event_hooks={"request": [watch_connection]},
         ),
     )
 
@@ -92,20 +94,6 @@ def _refuse_unreserved(request: APIRequest, call_next: CallNext) -> APIResponse[
     refuse_open_transaction()
     current_attempt().take()
     return call_next(request)
-
-
-def _watch_connection(request: httpx2.Request) -> None:
-    """Tell the attempt of the connection that it closes when its time is over."""
-    attempt = current_attempt()
-
-    def trace(event: str, info: Mapping[str, Any]) -> None:
-        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            attempt.watch(info["return_value"].get_extra_info("socket"))
-            if attempt.is_over:
-                info["return_value"].close()
-                raise httpx2.ConnectTimeout("the call's deadline passed while connecting")
-
-    request.extensions["trace"] = trace
 
 
 def _read_reply(response: httpx2.Response) -> Reply:
@@ -153,26 +141,8 @@ def _read_status(error: anthropic.APIStatusError) -> SendError:
         message = f"{message}. The account's spend limit is reached; raise it at the vendor"
         return SendError(NonRetryableError(message, data=data), may_be_billed=False)
     if status in (429, _OVERLOADED):
-        delay = _read_retry_after(error.response.headers.get("retry-after", ""))
+        delay = read_retry_after(error.response.headers.get("retry-after", ""))
         return SendError(RetryableError(message, delay=delay), may_be_billed=False)
     if status in _DOUBTFUL or status >= 500 or status < 300:
         return SendError(RetryableError(message), may_be_billed=True)
     return SendError(NonRetryableError(message, data=data), may_be_billed=False)
-
-
-def _read_retry_after(value: str) -> timedelta | None:
-    """Read the header's seconds or date (RFC 9110, 10.2.3); None where it says neither."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        return _until(value)
-    return timedelta(seconds=seconds) if 0 <= seconds <= 86_400 * 31 else None
-
-
-def _until(value: str) -> timedelta | None:
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(timedelta(), moment - datetime.now(UTC))

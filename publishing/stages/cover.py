@@ -79,12 +79,16 @@ def cover(brief: Brief, persisted: Persisted, options: CoverOptions, context: St
 
 
 def _pay_for(model: str, brief: Brief, persisted: Persisted, context: StepContext) -> Answer:
+    ordered = ledger.regeneration_in_force(
+        brief.brief_id, entry=context.entry, generation=context.generation
+    )
     return ledger.pay(
         PaidCall(
             provider="image",
             brief_id=brief.brief_id,
             lane=brief.lane,
             entry=context.entry,
+            regeneration=ordered.number,
             label="image",
             request=asking.build_request(model, title=persisted.title, summary=persisted.summary),
             deadline=min(datetime.now(UTC) + CALL_TIMEOUT, context.deadline - _SPARE),

@@ -95,20 +95,26 @@ def replace_chunks(
 def _paid_pieces(brief: Brief, persisted: Persisted, context: StepContext) -> list[Piece]:
     parts = _parts_of(persisted.title, persisted.summary, persisted.body)
     texts, vectors = _texts_of(parts), list[list[float]]()
+    ordered = ledger.regeneration_in_force(
+        brief.brief_id, entry=context.entry, generation=context.generation
+    )
     for start in range(0, len(texts), embedding.MOST_TEXTS):
         batch = texts[start : start + embedding.MOST_TEXTS]
-        vectors += _pay_for(batch, start, brief, context)
+        vectors += _pay_for(batch, start, brief, context, ordered.number)
     name = embedding.embedder_in_use()
     return [Piece(*part, vector, name) for part, vector in zip(parts, vectors, strict=True)]
 
 
-def _pay_for(texts: list[str], start: int, brief: Brief, context: StepContext) -> list[list[float]]:
+def _pay_for(
+    texts: list[str], start: int, brief: Brief, context: StepContext, regeneration: int
+) -> list[list[float]]:
     answer = ledger.pay(
         PaidCall(
             provider="embedding",
             brief_id=brief.brief_id,
             lane=brief.lane,
             entry=context.entry,
+            regeneration=regeneration,
             label=f"chunks-{start}-{start + embedding.MOST_TEXTS - 1}",
             request=embedding.build_request(texts),
             deadline=min(datetime.now(UTC) + CALL_TIMEOUT, context.deadline - _SPARE),

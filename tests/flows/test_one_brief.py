@@ -18,9 +18,12 @@ from publishing.keys import make_key
 from publishing.models import Article, Brief, Call, Cap, Routine
 from tests.flows.processes import ROOT, web, workers
 from tests.publishing.anthropic_server import AnthropicServer, answers, serve_anthropic
+from tests.publishing.conftest import caps, prices
 from tests.publishing.page_server import PageServer, page, serve_pages
 from tests.workflows.conftest import wait_until
 from workflows.models import Instance, Status, StepRecord
+
+__all__ = ["caps", "prices"]  # the fixtures
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,10 +70,8 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(tmp_path: Path, caps: dict[str, Cap]) -> Iterator[House]:
     call_command("load_lanes", str(ROOT / "lanes/lanes.toml"), stdout=StringIO())
-    for scope in Cap.Scope.values:
-        Cap.objects.get_or_create(scope=scope, defaults={"cap_micros": 1_000_000})
     routine = Routine.objects.create(name="keeper")
     routine.lanes.set(Lane.objects.all())
     key = make_key(routine)

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pytest_django import Settings
 
-from publishing.models import Cap
+from publishing.ledger.seed_prices import PRICES
+from publishing.ledger.tariffs import forget_prices
+from publishing.models import Cap, Price
 from tests.publishing.anthropic_server import AnthropicServer, serve_anthropic
 from workflows.models import Drain
 
@@ -20,8 +22,22 @@ def anthropic_server(settings: Settings) -> Iterator[AnthropicServer]:
         yield server
 
 
+@pytest.fixture(autouse=True)
+def fresh_prices() -> None:
+    """Have each test read the prices of its own database."""
+    forget_prices()
+
+
 @pytest.fixture
-def caps() -> dict[str, Cap]:
+def prices(db: None) -> None:
+    """Seed the prices; a flush of the tables takes those of the migration away."""
+    since = datetime(2026, 11, 22, tzinfo=UTC)
+    Price.objects.all().delete()
+    Price.objects.bulk_create(Price(version=1, valid_from=since, **row) for row in PRICES)
+
+
+@pytest.fixture
+def caps(prices: None) -> dict[str, Cap]:
     """Seed the caps' defaults; a flush of the tables takes those of the migration away."""
     defaults = {
         "call": 750_000,

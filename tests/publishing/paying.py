@@ -9,7 +9,6 @@ from typing import Any
 from django.db import connection
 
 from publishing.ledger import PaidCall
-from publishing.ledger.prices import worst_case
 from publishing.ledger.reserve import Hold, reserve
 from publishing.models import Call
 
@@ -36,12 +35,12 @@ def call_for(
     return PaidCall(brief_id=brief_id, **(defaults | fields))
 
 
-HOLD = worst_case(call_for().request)
+HOLD = 18_311  # micro-dollars: the most that this call may cost by the seeded prices
 
 
 def hold_open(call: PaidCall, *, drain: int | None = None, lapsed: bool = False) -> Call:
     """Leave a hold behind, as a worker does that is killed between reserve and settle."""
-    found = reserve(call, HOLD, timedelta(seconds=60))
+    found = reserve(call, HOLD, timedelta(seconds=60), price_version="v1")
     assert isinstance(found, Hold)
     rows = Call.objects.filter(pk=found.call)
     rows.update(drain=drain)

@@ -40,7 +40,7 @@ def test_a_settled_answer_is_served_again_and_never_paid_for_again(
     assert len(anthropic_server.requests) == 1
     stored = Call.objects.get()
     assert (stored.state, stored.served, stored.held_micros) == ("settled", 1, HOLD)
-    assert (stored.request_id, stored.price_version) == ("req_1", "2026-11-22")
+    assert (stored.request_id, stored.price_version) == ("req_1", "v1")
     assert books() == everywhere(0, COST)
 
 

@@ -14,14 +14,25 @@ from django.core.files.storage import default_storage
 from PIL import Image
 from pytest_django import Settings
 
+from lanes.selection import compile_entries
+from publishing import models as rows
 from publishing.covers import asking
 from publishing.demo.object_server import ObjectServer
 from publishing.embedding import VectorsError, read_vectors
-from publishing.ledger import UnknownPriceError, door, embedding_prices, image_prices
-from publishing.ledger.door import Provider
-from publishing.models import EMBEDDING_SIZE, Article, Call, Cap, Chunk, Price, Revision
+from publishing.ledger import UnknownPriceError
+from publishing.ledger.tariffs import forget_prices
+from publishing.models import (
+    EMBEDDING_SIZE,
+    Article,
+    Call,
+    Cap,
+    Chunk,
+    Price,
+    Regeneration,
+    Revision,
+)
 from publishing.payloads import Brief, Cover, Persisted
-from publishing.providers import embeddings, images, originals, voyage
+from publishing.providers import embeddings, originals
 from publishing.search import search
 from publishing.stages.cover import CoverOptions, cover, worst_case
 from publishing.stages.index import index
@@ -31,6 +42,8 @@ from tests.publishing.image_servers import draws, jpeg, of_openai, of_workers_ai
 from tests.publishing.voyage_server import TOKENS, embeddings_of, serve_voyage, vector_of
 from workflows.contracts import StepContext
 from workflows.errors import NonRetryableError
+from workflows.graphs import store_graph
+from workflows.models import Instance
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,26 +52,8 @@ FLUX, GPT = asking.WORKERS_AI_MODEL, asking.OPENAI_MODEL
 
 
 @pytest.fixture(autouse=True)
-def house(
-    caps: dict[str, Cap], settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Price the models, open the door to them, and store files in a folder."""
-    for row in (
-        {"kind": "embedding", "model": "voyage-4-lite", "prompt": 20},
-        {"kind": "image", "model": FLUX, "size": "1024x1024", "quality": "4 steps"}
-        | {"image": 652_000},
-        {"kind": "image", "model": GPT, "size": "1024x1024", "quality": "medium"}
-        | {"image": 53_000_000, "prompt": 8_000, "answer": 30_000},
-    ):
-        Price.objects.filter(model=row["model"]).delete()
-        Price.objects.create(version=1, valid_from=datetime(2026, 1, 1, tzinfo=UTC), **row)
-    entries = {
-        "embedding": Provider(
-            voyage.check, embedding_prices.worst_case, voyage.send, embedding_prices.cost_of
-        ),
-        "image": Provider(images.check, image_prices.worst_case, images.send, image_prices.cost_of),
-    }
-    monkeypatch.setattr(door, "PROVIDERS", {**door.PROVIDERS, **entries})
+def house(caps: dict[str, Cap], settings: Settings, tmp_path: Path) -> None:
+    """Store files in a folder; caps and prices are the seeded ones."""
     settings.STORAGES = settings.STORAGES | {
         "default": {
             "BACKEND": "publishing.providers.objects.ContentAddressedFileStorage",
@@ -82,12 +77,12 @@ def image_server(settings: Settings) -> Iterator[AnthropicServer]:
         yield server
 
 
-def context(entry: str) -> StepContext:
+def context(entry: str, generation: int = 1) -> StepContext:
     return StepContext(
         instance_id="publish:b-1",
         key="b-1",
         entry=entry,
-        generation=1,
+        generation=generation,
         attempt=1,
         deadline=datetime.now(UTC) + timedelta(minutes=10),
         drain=0,
@@ -118,6 +113,41 @@ def run_cover() -> Cover:
     about = Persisted(article=1, revision=1, slug="s", title="Clocks", summary="On.", body="x")
     made: Cover = cover(brief(), about, OPTIONS, context("cover"))
     return made
+
+
+@pytest.mark.parametrize(
+    ("entry", "index_keys", "cover_keys"),
+    [
+        ("index", {"b-1/index/0/chunks-0-99", "b-1/index/2/chunks-0-99"},
+         {"b-1/cover/0/image", "b-1/cover/2/image"}),
+        ("cover", {"b-1/index/0/chunks-0-99"}, {"b-1/cover/0/image", "b-1/cover/2/image"}),
+    ],
+)  # fmt: skip
+def test_a_regeneration_pays_again_from_its_entry_on_and_for_nothing_before_it(
+    entry: str,
+    index_keys: set[str],
+    cover_keys: set[str],
+    voyage_server: AnthropicServer,
+    image_server: AnthropicServer,
+) -> None:
+    article = make_article()
+    graph = store_graph(compile_entries(article.lane), workflow="publish")
+    row = article.brief
+    Instance.objects.filter(pk=row.instance_id).update(graph=graph)
+    rows.Brief.objects.filter(pk=row.pk).update(brief_id="b-1")
+    about = persisted(article)
+
+    for generation in (1, 2):
+        index(brief(), about, context("index", generation)).effect()
+        cover(brief(), about, OPTIONS, context("cover", generation))
+        Regeneration.objects.get_or_create(
+            brief_id="b-1", number=2, defaults={"entry": entry, "actor": "ann", "worst_micros": 1}
+        )
+
+    paid = set(Call.objects.values_list("key", flat=True))
+    assert paid == index_keys | cover_keys
+    assert len(voyage_server.requests) == len(index_keys)
+    assert len(image_server.requests) == len(cover_keys)
 
 
 def test_vectors_are_paid_once_and_stored_under_the_models_name(
@@ -363,12 +393,12 @@ def test_an_unknown_price_is_refused_and_nothing_is_sent(
 ) -> None:
     article = make_article()
     Price.objects.all().delete()
+    forget_prices()
     with pytest.raises(UnknownPriceError):
         run_cover()
     with pytest.raises(UnknownPriceError):
         run_index(article)
     assert (image_server.requests, voyage_server.requests) == ([], [])
-    assert embedding_prices.cost_of("voyage-4-lite", {"total_tokens": 5}) is None
 
 
 def test_of_two_vendors_the_cheaper_draws_unless_the_other_is_named(settings: Settings) -> None:

@@ -7,6 +7,8 @@ import pytest
 from publishing.ledger.prices import cost_of, estimate, worst_case
 from tests.publishing.paying import MODEL
 
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("prices")]
+
 
 def usage(**counts: int) -> dict[str, Any]:
     written_1h = counts.pop("written_1h", 0)

@@ -81,6 +81,7 @@ def test_equal_inputs_make_equal_requests() -> None:
     assert canonical_json(request_for(sources)) == canonical_json(request_for(later))
 
 
+@pytest.mark.usefixtures("prices")
 def test_the_worst_case_of_the_step_is_what_its_options_allow(settings: Any) -> None:
     options = GenerateOptions()
     assert get_step("generate").worst_case is worst_case

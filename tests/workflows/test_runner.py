@@ -18,7 +18,7 @@ from workflows.claims import claim_due
 from workflows.connection import EngineConnection
 from workflows.errors import LostClaimError
 from workflows.graphs import load_plan
-from workflows.models import Attempt, Instance, Outcome, Reason, Status, StepGraph
+from workflows.models import Attempt, Envelope, Instance, Outcome, Reason, Status, StepGraph
 
 
 def error_of(row: Instance | Attempt) -> Any:
@@ -270,6 +270,24 @@ def test_a_graph_that_no_worker_knows_waits_for_newer_code_without_a_try(trial: 
     load_plan.cache_clear()
     with standing_drain():
         wait_until(lambda: is_in(instance, Status.COMPLETE))
+
+
+def test_a_claim_whose_instance_was_pruned_before_it_was_driven_is_lost(
+    trial: Trial,
+) -> None:
+    instance = trial.create()
+    engine = EngineConnection("test")
+    (claimed,) = claim_due(engine, drain=enter(engine), slots=1, with_suspect=True)
+    verbs.terminate(str(instance.instance_id), actor="ann")
+    Envelope.objects.filter(pk=instance.pk).delete()
+    Instance.objects.filter(pk=instance.pk).update(pruned_at=datetime.now(UTC))
+
+    with pytest.raises(LostClaimError, match="was ended and pruned before it was driven"):
+        Checkpoints(engine).inputs(claimed, [])
+    engine.close()
+
+    assert is_in(instance, Status.TERMINATED)
+    assert trial.marks() == []
 
 
 def test_a_commit_that_comes_through_after_it_was_given_up_leaves_nothing_stuck(

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from publishing.models import Article, Revision
@@ -27,6 +28,12 @@ class Command(BaseCommand):
         """Reindex and print the counts."""
         if options["batch"] < 1:
             raise CommandError("--batch must be at least 1.")
+        if settings.VOYAGE_API_KEY:
+            raise CommandError(
+                "VOYAGE_API_KEY is set, so vectors are paid for, and this command would put the "
+                "embedded embedder's in their place. Pay again for one article with regenerate "
+                "from its index stage, or unset the key. Nothing was changed."
+            )
         counts = {"articles": 0, "chunks": 0, "superseded": 0}
         for batch in _batches(_ids_of(options["slugs"]), options["batch"]):
             for revision in batch:
