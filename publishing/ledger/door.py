@@ -1,7 +1,6 @@
 """The one way to a paid provider: reserve, send once, settle."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,10 +8,11 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from publishing.ledger import embedding_prices, image_prices, prices
+from publishing.ledger import economy, embedding_prices, image_prices, prices
+from publishing.ledger.booking import book
 from publishing.ledger.keys import Answer, PaidCall
 from publishing.ledger.reserve import Hold, reserve
-from publishing.ledger.settle import lose, release, settle
+from publishing.ledger.settle import lose, release
 from publishing.ledger.tariffs import Tariff
 from publishing.providers import images, text, voyage
 from publishing.providers.attempts import Reply, SendError, open_attempt
@@ -20,7 +20,6 @@ from workflows.errors import RetryableError
 
 logger = logging.getLogger(__name__)
 
-_SETTLE_PAUSES = (0.2, 1.0, 5.0)  # seconds; a paid answer is worth waiting for the database
 _LEAST_TIME = timedelta(seconds=1)  # less is no time to send anything in
 
 
@@ -61,13 +60,16 @@ def pay(call: PaidCall) -> Answer:
     """Return the answer of a paid call: the stored one, or a new one within every cap.
 
     Raises:
-        Park: it waits, for a reason of `publishing.ledger.reserve`; nothing was sent.
+        Park: it waits, for a reason of `publishing.ledger.reserve`, and nothing was sent; or for
+            the batch that it was ordered in.
         NonRetryableError: refused for good, by us before anything was sent or by the provider.
         RetryableError: the provider did not answer, or asked to come back later.
         OpenTransactionError: the caller has a transaction open; nothing was sent.
     """
     provider = PROVIDERS[call.provider]
     provider.check(call.request)
+    if call.economy:
+        return economy.pay(call)
     tariff = provider.tariff_of(call.request)  # once: hold and bill go by the same rates
     held_micros = provider.worst_case(call.request, tariff=tariff)
     timeout = call.deadline - datetime.now(UTC)
@@ -78,7 +80,7 @@ def pay(call: PaidCall) -> Answer:
         return found
     reply = _send(call, provider, found, timeout)
     cost_micros = provider.cost_of(call.model, reply.usage, tariff=tariff)
-    return _settle(call, found, reply, cost_micros=cost_micros)
+    return book(call, found, reply, cost_micros=cost_micros)
 
 
 def _send(call: PaidCall, provider: Provider, hold: Hold, timeout: timedelta) -> Reply:
@@ -101,29 +103,3 @@ def _close_failed(hold: Hold, error: BaseException) -> None:
         close(hold.call, f"{type(error).__name__}: {error}")
     except (DatabaseError, InterfaceError):
         logger.exception("call %s stays held until its lease ends", hold.call)
-
-
-def _settle(call: PaidCall, hold: Hold, reply: Reply, *, cost_micros: int | None) -> Answer:
-    outcome = "" if cost_micros is not None else "no usage to price it by; counted in full"
-    cost_micros = hold.held_micros if cost_micros is None else cost_micros
-    if cost_micros > hold.held_micros:
-        logger.error(
-            "call %s (%s, request %s) cost %s micro-dollars, more than its hold of %s",
-            hold.call, call.model, reply.request_id, cost_micros, hold.held_micros,
-        )  # fmt: skip
-        outcome = "it cost more than was held"
-    is_settled = _settle_surely(hold, reply, cost_micros, outcome)
-    booked = cost_micros if is_settled else max(cost_micros, hold.held_micros)
-    return Answer(call=hold.call, body=reply.answer, cost_micros=booked, is_memo=False)
-
-
-def _settle_surely(hold: Hold, reply: Reply, cost_micros: int, outcome: str) -> bool:
-    """Settle, and again on a new connection where the first was lost; twice changes nothing."""
-    for pause in _SETTLE_PAUSES:
-        try:
-            return settle(hold.call, reply, cost_micros=cost_micros, outcome=outcome)
-        except (DatabaseError, InterfaceError):
-            logger.exception("call %s is paid and not settled; trying again", hold.call)
-            connection.close()
-            time.sleep(pause)
-    return settle(hold.call, reply, cost_micros=cost_micros, outcome=outcome)

@@ -23,8 +23,17 @@ def worst_case(request: Mapping[str, Any], *, tariff: Tariff) -> int:
     """Return the most micro-dollars that a request for embeddings can cost: the hold."""
     # A lone surrogate is sent as an escape of six bytes.
     sizes = [len(text.encode(errors="backslashreplace")) for text in request["input"]]
-    tokens = sum(sizes) + len(sizes) * _VENDOR_TOKENS
-    return max(1, max(_micros(tokens * tier.prompt) for tier in tariff.reachable(tokens)))
+    return _bound(tariff, sum(sizes) + len(sizes) * _VENDOR_TOKENS)
+
+
+def worst_of_texts(model: str, *, text_bytes: int, texts: int) -> int:
+    """Return the most micro-dollars that so many texts of so many bytes in all can cost.
+
+    Raises:
+        UnknownPriceError: the model has no price that holds now.
+    """
+    tariff = read_tariff(model, kind=Price.Kind.EMBEDDING)
+    return _bound(tariff, text_bytes + texts * _VENDOR_TOKENS)
 
 
 def cost_of(model: str, usage: Mapping[str, Any], *, tariff: Tariff) -> int | None:
@@ -33,6 +42,10 @@ def cost_of(model: str, usage: Mapping[str, Any], *, tariff: Tariff) -> int | No
     if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
         return None
     return _micros(tokens * tariff.tier(tokens).prompt)
+
+
+def _bound(tariff: Tariff, tokens: int) -> int:
+    return max(1, max(_micros(tokens * tier.prompt) for tier in tariff.reachable(tokens)))
 
 
 def _micros(nanos: int) -> int:

@@ -15,5 +15,9 @@ class OverCapError(NonRetryableError):
     """One request alone is dearer than a cap: it can never fit; nothing was sent."""
 
 
+class OnlyTextsError(NonRetryableError):
+    """Something else than a text was to be paid at half price; nothing was sent."""
+
+
 class OpenTransactionError(RuntimeError):
     """The ledger was entered within a transaction: its hold could be rolled back, a bug."""

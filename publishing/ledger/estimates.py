@@ -29,6 +29,7 @@ class WritesText(Protocol):
     """Options of a step that pays for one text."""
 
     max_tokens: int
+    economy: bool
 
     @property
     def model_in_use(self) -> str:
@@ -129,7 +130,10 @@ def _expected(
     options: Any = entry.options
     if isinstance(options, WritesText):
         return prices.estimate(
-            options.model_in_use, prompt_bytes=prompt_bytes, max_tokens=options.max_tokens
+            options.model_in_use,
+            prompt_bytes=prompt_bytes,
+            max_tokens=options.max_tokens,
+            is_batch=options.economy,
         ).expected_micros
     return worst[entry.name]
 

@@ -20,6 +20,7 @@ class PaidCall:
         label: given by the step, never counted, so that threads and retries agree on it.
         request: JSON as the provider takes it; it names its `model`.
         deadline: when the answer is given up, at the latest; aware.
+        economy: at half price within a day, through the vendor's batches; texts only.
         drain: id of the drain that runs the step; 0 outside of one.
     """
 
@@ -33,6 +34,7 @@ class PaidCall:
     drain: int = 0
     regeneration: int = 0
     bundle: int | None = None
+    economy: bool = False
 
     @property
     def key(self) -> str:
@@ -46,7 +48,7 @@ class PaidCall:
 
     @cached_property
     def request_hash(self) -> str:
-        """SHA-256 of provider and request; prices are not in it: a new price is no new request."""
+        """SHA-256 of provider and request; neither prices nor `economy` make another request."""
         text = canonical_json({"provider": self.provider, "request": self.request})
         return hashlib.sha256(text.encode()).hexdigest()
 

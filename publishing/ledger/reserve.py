@@ -39,7 +39,12 @@ class _AlreadyAnsweredError(Exception):
 
 
 def reserve(
-    call: PaidCall, held_micros: int, timeout: timedelta, *, price_version: str
+    call: PaidCall,
+    held_micros: int,
+    timeout: timedelta,
+    *,
+    price_version: str,
+    custom_id: str = "",
 ) -> Hold | Answer:
     """Hold the money for a call in a transaction of its own, or serve what is paid already.
 
@@ -47,6 +52,7 @@ def reserve(
         held_micros: the most that the call can cost.
         timeout: time after which its answer is given up.
         price_version: by which the call is bounded and billed; stored with it.
+        custom_id: of an order at half price; its hold is nobody's, until its lease is over.
 
     Raises:
         Park: `call`, `operator`, `busy` or `budget`; nothing is held.
@@ -61,7 +67,7 @@ def reserve(
             return memo
         _close_lapsed_hold(call)
         try:
-            hold = _hold(call, held_micros, timeout, price_version)
+            hold = _hold(call, held_micros, timeout, price_version, custom_id)
         except _AlreadyAnsweredError:
             continue
         if hold:
@@ -106,7 +112,9 @@ def _close_lapsed_hold(call: PaidCall) -> None:
         settle.lose(number, "the drain that sent it is gone; its answer is lost")
 
 
-def _hold(call: PaidCall, held_micros: int, timeout: timedelta, price_version: str) -> Hold | None:
+def _hold(
+    call: PaidCall, held_micros: int, timeout: timedelta, price_version: str, custom_id: str
+) -> Hold | None:
     """Insert the open call and raise its buckets, together; None if the key is taken."""
     now = _now()
     in_force = caps.read_caps()
@@ -124,6 +132,7 @@ def _hold(call: PaidCall, held_micros: int, timeout: timedelta, price_version: s
             limits=limits,
             held=held_micros,
             price_version=price_version,
+            custom_id=custom_id,
             lease=timeout + LEASE_SPARE,
         )
         if not inserted:
@@ -210,10 +219,10 @@ where brief_id = %(brief)s and key = %(key)s
 order by (state = 'settled') desc, id limit 1
 """
 
-# Without a drain only the hold's own lease tells whether somebody is behind it.
+# Without a drain, or ordered in a batch, only its own lease tells whether an answer may come.
 _OPEN = """
-select c.id, c.lease_until,
-    c.lease_until > now() and (c.drain is null or exists (
+select c.id, case when c.awaits_batch then now() + interval '1 minute' else c.lease_until end,
+    c.lease_until > now() and (c.drain is null or c.awaits_batch or exists (
         select 1 from workflows_drain as d
         where d.id = c.drain and d.ended_at is null and d.lease_until >= now()))
 from publishing_call as c where c.key = %(key)s and c.state = 'held'
@@ -234,11 +243,11 @@ on conflict (key) do nothing
 
 _INSERT = """
 insert into publishing_call (key, request_hash, state, brief_id, lane, entry, provider, bundle,
-    model, buckets, held_micros, price_version, request_id, outcome, drain, served, lease_until,
-    created_at)
+    model, buckets, held_micros, price_version, custom_id, batch, awaits_batch, request_id, outcome,
+    drain, served, lease_until, created_at)
 values (%(key)s, %(hash)s, 'held', %(brief)s, %(lane)s, %(entry)s, %(provider)s,
-    %(bundle)s, %(model)s, to_jsonb(%(buckets)s::text[]), %(held)s, %(price_version)s, '', '',
-    %(drain)s, 0, now() + %(lease)s, now())
+    %(bundle)s, %(model)s, to_jsonb(%(buckets)s::text[]), %(held)s, %(price_version)s,
+    %(custom_id)s, '', %(custom_id)s <> '', '', '', %(drain)s, 0, now() + %(lease)s, now())
 on conflict (key) where state in ('held', 'settled') do nothing
 returning id
 """

@@ -79,6 +79,13 @@ class Call(models.Model):
     outcome = models.TextField(blank=True)
     drain = models.BigIntegerField(null=True, blank=True)
     served = models.PositiveIntegerField(default=0, help_text="How often the memo was served.")
+    custom_id = models.CharField(
+        max_length=64, blank=True, help_text="By which an order at half price is found again."
+    )
+    batch = models.CharField(max_length=100, blank=True, help_text="The vendor's number of it.")
+    awaits_batch = models.BooleanField(
+        default=False, help_text="Until the vendor has said how the order ended."
+    )
     lease_until = models.DateTimeField()
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)

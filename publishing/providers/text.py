@@ -1,39 +1,15 @@
-"""Text by Anthropic's Messages API (version 2026-10-21, SDK 2.12): one request, no retries.
+"""Text by Anthropic's Messages API: one request, no retries. For `publishing.ledger` alone."""
 
-Only `publishing.ledger` imports this module. Whatever the vendor raises is translated here, once.
-The SDK's own retries and redirects are off: each would be a paid request without a hold.
-"""
-
-import json
-import os
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
-import anthropic
-import httpx2
-from anthropic import APIRequest, APIResponse, CallNext
-from django.conf import settings
-
-from publishing.providers.attempts import Reply, SendError, current_attempt
-from publishing.providers.posting import (
-    read_retry_after,
-    refuse_open_transaction,
-    watch_connection,
-)
-from workflows.errors import NonRetryableError, RetryableError
+from publishing.providers import messages_api
+from publishing.providers.attempts import Reply
+from workflows.errors import NonRetryableError
 
 # Everything else is refused: server tools, speed, inference_geo and their like cost money that
 # no hold covers.
 ALLOWED_KEYS = frozenset({"model", "max_tokens", "system", "messages", "output_config"})
-_CONNECT_SECONDS = 5.0
-_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
-
-# May have been worked on, so may be billed; 529 is overload, refused before any work.
-_DOUBTFUL = frozenset({408, 409, 499})
-_OVERLOADED = 529
-# A cap of the account, not a rate: it lasts until the month ends (platform docs, API errors).
-_SPEND_LIMIT = "enforced_spend_limit_reached"
 
 
 def check(request: Mapping[str, Any]) -> None:
@@ -58,91 +34,19 @@ def send(request: Mapping[str, Any]) -> Reply:
     Raises:
         SendError: no answer came; it says whether that may have cost money.
     """
-    attempt = current_attempt()
-    client = _client(os.getpid(), settings.ANTHROPIC_API_KEY, settings.ANTHROPIC_BASE_URL)
-    timeout = httpx2.Timeout(attempt.seconds_left, connect=_CONNECT_SECONDS)
-    try:
-        raw = client.messages.with_raw_response.create(**request, timeout=timeout)
-    except anthropic.APIStatusError as error:
-        raise _read_status(error) from error
-    except (anthropic.APIConnectionError, httpx2.TransportError) as error:
-        raise _read_connection(error) from error
-    return _read_reply(raw.http_response)
-
-
-@lru_cache(maxsize=4)  # one a process, made after the fork; more only where settings change
-def _client(pid: int, api_key: str, base_url: str) -> anthropic.Anthropic:
-    return anthropic.Anthropic(
-        api_key=api_key,
-        base_url=base_url,
-        max_retries=0,
-        middleware=[_refuse_unreserved],
-        http_client=anthropic.DefaultHttpxClient(
-            follow_redirects=False,
-            # A connection kept open may be closed by the server as we write to it; then nobody
-            # could say whether the request was paid. A new one costs a handshake.
-            limits=httpx2.Limits(max_keepalive_connections=0),
-            # A proxy of the environment never sees this machine's own addresses.
-            mounts=dict.fromkeys(_LOOPBACK),
-            event_hooks={"request": [watch_connection]},
-        ),
+    response = messages_api.send(
+        lambda api, timeout: (
+            api.messages.with_raw_response.create(**request, timeout=timeout).http_response
+        )
+    )
+    return read_reply(
+        messages_api.read_object(response.content), response.headers.get("request-id", "")
     )
 
 
-def _refuse_unreserved(request: APIRequest, call_next: CallNext) -> APIResponse[Any]:
-    """Let an HTTP attempt through only if the ledger holds money for it; one a hold."""
-    refuse_open_transaction()
-    current_attempt().take()
-    return call_next(request)
-
-
-def _read_reply(response: httpx2.Response) -> Reply:
-    try:
-        # Infinity and NaN are no JSON, and Postgres takes neither.
-        answer = json.loads(response.content, parse_constant=str)
-    except ValueError as error:
-        raise _lost("the answer is not JSON") from error
-    if not isinstance(answer, dict):
-        raise _lost("the answer is no JSON object")
-    usage = answer.get("usage")
+def read_reply(message: dict[str, Any], request_id: str) -> Reply:
+    """Return a message as the ledger stores it, with the part that is priced."""
+    usage = message.get("usage")
     return Reply(
-        answer=answer,
-        usage=usage if isinstance(usage, dict) else {},
-        request_id=response.headers.get("request-id", ""),
+        answer=message, usage=usage if isinstance(usage, dict) else {}, request_id=request_id
     )
-
-
-def _lost(message: str) -> SendError:
-    return SendError(RetryableError(message), may_be_billed=True)
-
-
-def _read_connection(error: Exception) -> SendError:
-    cause = error.__cause__ or error
-    never_sent = isinstance(
-        cause, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
-    )
-    how = "not reached" if never_sent else "reached, and its answer was lost"
-    return SendError(
-        RetryableError(f"the Messages API was {how}: {type(cause).__name__} {cause}".rstrip()),
-        may_be_billed=not never_sent,
-    )
-
-
-def _read_status(error: anthropic.APIStatusError) -> SendError:
-    """Sort a status: 4xx, 429 and 529 refuse before work; other 5xx may have worked."""
-    status = error.status_code
-    message = f"the Messages API answered {status}: {error.api_message or error.type or 'no text'}"
-    data = {"status": status, "type": error.type, "request_id": error.request_id}
-    if 300 <= status < 400:
-        where = error.response.headers.get("location", "nowhere")
-        message = f"the Messages API redirects to {where}; correct ANTHROPIC_BASE_URL"
-        return SendError(NonRetryableError(message, data=data), may_be_billed=False)
-    if status == 429 and error.error_code == _SPEND_LIMIT:
-        message = f"{message}. The account's spend limit is reached; raise it at the vendor"
-        return SendError(NonRetryableError(message, data=data), may_be_billed=False)
-    if status in (429, _OVERLOADED):
-        delay = read_retry_after(error.response.headers.get("retry-after", ""))
-        return SendError(RetryableError(message, delay=delay), may_be_billed=False)
-    if status in _DOUBTFUL or status >= 500 or status < 300:
-        return SendError(RetryableError(message), may_be_billed=True)
-    return SendError(NonRetryableError(message, data=data), may_be_billed=False)

@@ -38,11 +38,13 @@ class GenerateOptions(StepOptions):
         model: exact id of a priced model; None for the setting TEXT_MODEL.
         max_tokens: of the answer, thinking included.
         prompt_bytes: of the whole request; the sources' texts are shortened to fit.
+        economy: written at half price, within a day, while the instance waits without a worker.
     """
 
     model: str | None = None
     max_tokens: int = Field(default=8_000, ge=500, le=64_000)
     prompt_bytes: int = Field(default=160_000, ge=20_000, le=2_000_000)
+    economy: bool = False
 
     @property
     def model_in_use(self) -> str:
@@ -65,7 +67,10 @@ def worst_case(options: GenerateOptions) -> int:
     if not settings.ANTHROPIC_API_KEY:
         return 0
     return ledger.worst_of_bytes(
-        options.model_in_use, prompt_bytes=options.prompt_bytes, max_tokens=options.max_tokens
+        options.model_in_use,
+        prompt_bytes=options.prompt_bytes,
+        max_tokens=options.max_tokens,
+        is_batch=options.economy,
     )
 
 
@@ -108,6 +113,7 @@ def generate(
             ),
             deadline=min(datetime.now(UTC) + CALL_TIMEOUT, context.deadline - _SPARE),
             drain=context.drain,
+            economy=options.economy,
         )
     )
     written = _read(answer)

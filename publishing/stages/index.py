@@ -9,6 +9,7 @@ from django.db import transaction
 
 from publishing import directives, embedding, ledger
 from publishing.ledger import PaidCall
+from publishing.ledger.embedding_prices import worst_of_texts
 from publishing.models import Article, Chunk, Revision
 from publishing.payloads import Brief, Indexed, Persisted
 from publishing.providers import embeddings
@@ -20,6 +21,10 @@ from workflows.retries import RetryPolicy
 CHUNK_WORDS = 200  # long enough to hold a thought, short enough that one is not drowned
 CALL_TIMEOUT = timedelta(minutes=1)  # a hundred chunks take seconds
 _SPARE = timedelta(seconds=30)  # kept before the attempt's deadline to settle and to store
+
+# Several times the longest article that a model may write; what bounds the cost of one.
+MOST_BYTES = 1_000_000
+MOST_CHUNKS = 5_000
 
 POLICY = RetryPolicy(retries=5, delay=timedelta(seconds=20), timeout=timedelta(minutes=10))
 
@@ -34,12 +39,20 @@ class Piece:
     embedder: str = embeddings.EMBEDDER
 
 
-@step("index", policy=POLICY)
+def worst_case(_: None) -> int:
+    """Return the most micro-dollars that the chunks of one article may cost; 0 without a key."""
+    if not settings.VOYAGE_API_KEY:
+        return 0
+    return worst_of_texts(settings.EMBEDDING_MODEL, text_bytes=MOST_BYTES, texts=MOST_CHUNKS)
+
+
+@step("index", policy=POLICY, worst_case=worst_case)
 def index(brief: Brief, persisted: Persisted, context: StepContext) -> Transaction[Indexed]:
     """Cut the revision into chunks; their rows replace the article's old ones with the record.
 
     Raises:
-        NonRetryableError: a paid answer cannot be read; it is paid and shown, not paid again.
+        NonRetryableError: the article is too long to be bounded, or a paid answer cannot be
+            read; it is paid and shown, not paid again.
         Park, RetryableError: as `ledger.pay` has it.
     """
     if settings.VOYAGE_API_KEY:
@@ -95,6 +108,7 @@ def replace_chunks(
 def _paid_pieces(brief: Brief, persisted: Persisted, context: StepContext) -> list[Piece]:
     parts = _parts_of(persisted.title, persisted.summary, persisted.body)
     texts, vectors = _texts_of(parts), list[list[float]]()
+    _refuse_unbounded(persisted, texts)
     ordered = ledger.regeneration_in_force(
         brief.brief_id, entry=context.entry, generation=context.generation
     )
@@ -103,6 +117,15 @@ def _paid_pieces(brief: Brief, persisted: Persisted, context: StepContext) -> li
         vectors += _pay_for(batch, start, brief, context, ordered.number)
     name = embedding.embedder_in_use()
     return [Piece(*part, vector, name) for part, vector in zip(parts, vectors, strict=True)]
+
+
+def _refuse_unbounded(persisted: Persisted, texts: Sequence[str]) -> None:
+    size = sum(len(text.encode()) for text in texts)
+    if size > MOST_BYTES or len(texts) > MOST_CHUNKS:
+        raise NonRetryableError(
+            f"{persisted.slug}: {size} bytes in {len(texts)} chunks are more than the {MOST_BYTES} "
+            f"in {MOST_CHUNKS} that may be paid for; shorten the article, or index without a key"
+        )
 
 
 def _pay_for(

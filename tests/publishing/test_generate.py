@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from publishing.models import Call, Cap
 from publishing.payloads import Citation, Draft, FetchedSource, Grounded
-from publishing.stages.generate import GenerateOptions, generate
+from publishing.stages.generate import GenerateOptions, generate, worst_case
 from tests.publishing.anthropic_server import ARTICLE, AnthropicServer, answers
+from tests.publishing.batch_server import serve_batches
 from tests.publishing.writing import BUNDLE, RULE, brief, context, source
 from workflows.errors import NonRetryableError, Park
 
@@ -104,3 +106,20 @@ def test_a_brief_too_dear_for_its_cap_is_not_sent(anthropic_server: AnthropicSer
     with pytest.raises(NonRetryableError, match="more than the whole cap of its brief"):
         write([source("s1", RULE)])
     assert anthropic_server.requests == []
+
+
+@paid
+@pytest.mark.django_db(transaction=True)
+def test_with_economy_it_waits_for_the_batch_and_costs_half(settings: Settings) -> None:
+    options = GenerateOptions(economy=True)
+    with serve_batches() as server:
+        settings.ANTHROPIC_BASE_URL, settings.ANTHROPIC_API_KEY = server.url, "sk-test"
+        assert worst_case(options) < worst_case(GenerateOptions())
+        with pytest.raises(Park) as parked:
+            write([source("s1", RULE)], options)
+        assert parked.value.reason == "call"
+        server.end()
+        draft = write([source("s1", RULE)], options)
+    assert draft.written_by.cost_micros == 3_500
+    (sent,) = server.batches[0].requests
+    assert sent["params"]["output_config"]["format"]["type"] == "json_schema"

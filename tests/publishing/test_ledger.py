@@ -206,7 +206,7 @@ def test_what_ends_the_process_within_a_call_spends_its_hold(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("publishing.providers.text._read_reply", interrupt)
+    monkeypatch.setattr("publishing.providers.text.read_reply", interrupt)
     with pytest.raises(KeyboardInterrupt):
         ledger.pay(call_for())
     assert Call.objects.get().state == "unknown"

@@ -36,6 +36,7 @@ from publishing.providers import embeddings, originals
 from publishing.search import search
 from publishing.stages.cover import CoverOptions, cover, worst_case
 from publishing.stages.index import index
+from publishing.stages.index import worst_case as worst_case_of_index
 from tests.publishing.anthropic_server import AnthropicServer, serve_anthropic
 from tests.publishing.articles import make_article
 from tests.publishing.image_servers import draws, jpeg, of_openai, of_workers_ai
@@ -177,6 +178,26 @@ def test_more_than_a_hundred_chunks_are_calls_of_their_own(voyage_server: Anthro
     ]
     assert [len(request.body["input"]) for request in voyage_server.requests] == [100, 21]
     assert Chunk.objects.count() == 121
+
+
+def test_an_article_that_is_too_long_to_be_bounded_is_refused_before_it_is_sent(
+    voyage_server: AnthropicServer,
+) -> None:
+    article = make_article(body="word " * 250_000)
+    with pytest.raises(NonRetryableError, match="more than the 1000000"):
+        run_index(article)
+    assert voyage_server.requests == []
+
+
+def test_the_worst_case_of_the_index_holds_its_calls(
+    voyage_server: AnthropicServer, settings: Settings
+) -> None:
+    run_index(make_article(body="word " * 30_000))
+    calls = Call.objects.values_list("held_micros", flat=True)
+    assert len(calls) == 2
+    assert sum(calls) < worst_case_of_index(None)
+    settings.VOYAGE_API_KEY = ""
+    assert worst_case_of_index(None) == 0
 
 
 def test_vectors_that_cannot_be_read_are_paid_once_and_stop(voyage_server: AnthropicServer) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from publishing.providers import text
+from publishing.providers import messages_api, text
 from publishing.providers.attempts import SendError, current_attempt, open_attempt
 from tests.publishing.anthropic_server import (
     AnthropicServer,
@@ -80,9 +80,12 @@ def test_the_client_itself_refuses_an_attempt_without_a_hold(
     anthropic_server: AnthropicServer, settings: Any
 ) -> None:
     send()
-    client = text._client(os.getpid(), settings.ANTHROPIC_API_KEY, settings.ANTHROPIC_BASE_URL)
+    key, url = settings.ANTHROPIC_API_KEY, settings.ANTHROPIC_BASE_URL
+    client = messages_api._client(os.getpid(), key, url)
     with pytest.raises(SendError):
         client.messages.create(model="m", max_tokens=1, messages=[])
+    with pytest.raises(SendError):
+        client.messages.batches.create(requests=[])
     assert len(anthropic_server.requests) == 1
 
 
