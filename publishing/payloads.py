@@ -42,7 +42,11 @@ class Brief(Contract):
     publish_at: AwareDatetime | None = None
 
 
-class Validated(Contract):
+class Fact(Contract):
+    """Base of what only the stage that did it can say; a model is never asked for one."""
+
+
+class Validated(Fact):
     """What `validate` found: the reserved address, and briefs that are much like this one.
 
     Attributes:
@@ -53,7 +57,7 @@ class Validated(Contract):
     similar: list[tuple[str, float]] = []
 
 
-class FetchedSource(Contract):
+class FetchedSource(Fact):
     """One source as it was fetched, without its hidden text.
 
     Attributes:
@@ -80,7 +84,7 @@ class FetchedSource(Contract):
     fetched_at: datetime
 
 
-class Grounded(Contract):
+class Grounded(Fact):
     """The fetched sources, in the order of the brief and then of later passes."""
 
     sources: list[FetchedSource]
@@ -103,7 +107,7 @@ class Citation(Contract):
     quote: str = ""
 
 
-class WrittenBy(Contract):
+class WrittenBy(Fact):
     """How the body came to be; shown to readers.
 
     Attributes:
@@ -129,7 +133,19 @@ class Draft(Contract):
     written_by: WrittenBy
 
 
-class Cleaned(Contract):
+class Note(Contract):
+    """What a reviewer shall know before the article goes live.
+
+    Attributes:
+        text: what was found, for the reviewer to read.
+        flags: short reasons to look closely, one each; none where all is well.
+    """
+
+    text: str
+    flags: list[str] = []
+
+
+class Cleaned(Fact):
     """The article after its checks.
 
     Attributes:
@@ -147,7 +163,7 @@ class Cleaned(Contract):
     repairs: list[str] = []
 
 
-class Persisted(Contract):
+class Persisted(Fact):
     """The stored revision."""
 
     article: int
@@ -158,7 +174,7 @@ class Persisted(Contract):
     body: str
 
 
-class Indexed(Contract):
+class Indexed(Fact):
     """What search knows of the revision."""
 
     article: int
@@ -175,7 +191,7 @@ class Rendition(Contract):
     body_bytes: int
 
 
-class Cover(Contract):
+class Cover(Fact):
     """The stored cover; every object's key holds the SHA-256 of its bytes."""
 
     renditions: list[Rendition]
@@ -183,7 +199,7 @@ class Cover(Contract):
     made_by: str
 
 
-class Published(Contract):
+class Published(Fact):
     """The live article."""
 
     article: int

@@ -1,4 +1,4 @@
-"""Settings of the tests: the product's, and two more apps whose steps the engine is tried with.
+"""Settings of the tests: the product's, and three more apps whose steps the engine is tried with.
 
 They also say where tests live, so that `pytest`, mypy and child processes need no environment.
 Processes that share a run (`pytest -n 2`) have a folder and a server each.
@@ -33,7 +33,7 @@ from publishing.settings import *  # noqa: E402, F403
 from publishing.settings import INSTALLED_APPS  # noqa: E402
 from tests.arming import arm_from_environment  # noqa: E402
 
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.trial", "tests.tour"]
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.trial", "tests.tour", "tests.plugin"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 arm_from_environment()

@@ -1,6 +1,6 @@
 """The typed things that steps read and return, and what a step is told about its attempt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -32,6 +32,46 @@ class Transaction(Generic[Output]):
     """
 
     effect: Callable[[], Output]
+
+
+@dataclass(frozen=True)
+class BoundInput:
+    """An input that a step's options ask for.
+
+    Attributes:
+        option: the one that asks for it; what provides nothing is reported there.
+        is_required: whether the graph is refused when nothing provides it.
+    """
+
+    contract: type[Contract]
+    option: str
+    is_required: bool = True
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What a step reads and returns under its options, where its annotations cannot say it.
+
+    Attributes:
+        inputs: by a name of the step's own; besides those of its annotations.
+        output: the contract that it returns.
+    """
+
+    inputs: Mapping[str, BoundInput]
+    output: type[Contract]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What its binding came to, as the step is given it.
+
+    Attributes:
+        inputs: by the binding's names; an optional one is missing where nothing provides it.
+        output: the contract that it must return.
+    """
+
+    inputs: Mapping[str, Contract]
+    output: type[Contract]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from workflows.contracts import Contract
 from workflows.errors import ContractError
-from workflows.graphs import Plan, StepEntry, prove_graph
+from workflows.graphs import Plan, StepEntry, wire_graph
 from workflows.models import Drain, Envelope, Instance, Status, StepGraph, StepRecord
 from workflows.registry import code_version
 from workflows.runs import parse_envelope, parse_output
@@ -57,7 +57,7 @@ def _check(
     chosen: QuerySet[Instance], graph: int, workflow: str
 ) -> Iterator[tuple[str, ContractError]]:
     try:
-        plan = prove_graph(StepGraph.objects.get(pk=graph).entries, workflow=workflow)
+        plan = wire_graph(StepGraph.objects.get(pk=graph).entries, workflow=workflow)
     except ContractError as error:
         for instance_id in chosen.values_list("instance_id", flat=True):
             yield str(instance_id), error
@@ -72,7 +72,7 @@ def _check_envelopes(chosen: QuerySet[Instance], plan: Plan) -> Iterator[tuple[s
         if isinstance(entry, StepEntry):
             for parameter, provider in entry.wiring.items():
                 if provider is None:
-                    last_reader[entry.step.inputs[parameter]] = position
+                    last_reader[entry.inputs[parameter]] = position
     for contract, position in last_reader.items():
         for row in _of_each(chosen.filter(position__lte=position), Envelope.objects.all()):
             try:
@@ -96,7 +96,7 @@ def _check_outputs(chosen: QuerySet[Instance], plan: Plan) -> Iterator[tuple[str
             ).exclude(drain__in=same_code)
             for row in _of_each(readers, rows):
                 try:
-                    parse_output(row.entry, entry.step.inputs[parameter], row.output)
+                    parse_output(row.entry, entry.inputs[parameter], row.output)
                 except ContractError as error:
                     yield str(row.instance.instance_id), error
 

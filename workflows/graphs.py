@@ -4,7 +4,8 @@ import hashlib
 import json
 import re
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -15,8 +16,10 @@ from pydantic import ValidationError
 from workflows.contracts import Contract, StepOptions
 from workflows.errors import ContractError
 from workflows.models import StepGraph
-from workflows.registry import NAME, Step, get_step, get_workflow
+from workflows.registry import NAME, get_step
 from workflows.retries import LONGEST_SECONDS, PolicyOverride, RetryPolicy
+from workflows.steps import Step
+from workflows.wiring import Place, wire
 
 ENTRIES_MAX = 100
 WAIT_SECONDS = 24 * 3600  # of a wait that names no timeout, as on Cloudflare Workflows
@@ -26,19 +29,26 @@ EVENT_TYPE_WORDS = "letters, digits, `_`, `-` and `.`, at most 100"
 
 @dataclass(frozen=True)
 class StepEntry:
-    """A step with its options, and where each of its inputs comes from.
+    """A step with its options: what it reads, where from, and what it returns.
 
     Attributes:
-        wiring: parameter name to the position of the providing entry, or None where the
-            workflow's envelope provides it.
+        inputs: the contracts that it takes here, by parameter or by its binding's name; an
+            optional one that nothing provides is none of them.
+        output: the contract that it returns here.
+        wiring: of each input the position of the providing entry, or None where the workflow's
+            envelope provides it.
         policy: the step's, with what the entry says otherwise.
+        bound_inputs: names of those inputs that its options asked for.
     """
 
     name: str
     step: Step
     options: StepOptions | None
+    inputs: Mapping[str, type[Contract]]
+    output: type[Contract]
     wiring: Mapping[str, int | None]
     policy: RetryPolicy
+    bound_inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,23 @@ class Plan:
 
 
 def prove_graph(entries: Sequence[Mapping[str, Any]], *, workflow: str) -> Plan:
-    """Return the plan of a graph, or say what does not fit.
+    """Return the plan of a graph that may be put to use as things stand, or say what does not fit.
+
+    That is `wire_graph`, and what each step says of its options today: prices change.
+
+    Raises:
+        ContractError: with the JSON path of the first place that does not fit.
+    """
+    plan = wire_graph(entries, workflow=workflow)
+    for position, entry in enumerate(plan.entries):
+        if isinstance(entry, StepEntry) and entry.step.judge is not None:
+            with _of_options(f"entries[{position}]"):
+                entry.step.judge(entry.options)
+    return plan
+
+
+def wire_graph(entries: Sequence[Mapping[str, Any]], *, workflow: str) -> Plan:
+    """Return the plan of a graph by its contracts alone, or say what does not fit.
 
     Each input resolves to the latest earlier entry that provides its contract, else to what the
     workflow's envelope provides.
@@ -109,30 +135,46 @@ def prove_graph(entries: Sequence[Mapping[str, Any]], *, workflow: str) -> Plan:
         raise ContractError("entries", f"a graph has 1 to {ENTRIES_MAX} entries")
     proved: list[Entry] = []
     for position, entry in enumerate(entries):
-        path = f"entries[{position}]"
-        made = _prove_entry(entry, path=path, workflow=workflow, earlier=proved)
+        place = Place(
+            path=f"entries[{position}]",
+            workflow=workflow,
+            earlier=[each.output if isinstance(each, StepEntry) else None for each in proved],
+            later=entries[position + 1 :],
+        )
+        made = _prove_entry(entry, place)
         if any(made.name == other.name for other in proved):
-            raise ContractError(f"{path}.name", f"{made.name!r} stands twice; name one otherwise")
+            raise ContractError(
+                f"{place.path}.name", f"{made.name!r} stands twice; name one otherwise"
+            )
         proved.append(made)
     return Plan(workflow=workflow, entries=tuple(proved))
 
 
 def store_graph(entries: Sequence[Mapping[str, Any]], *, workflow: str) -> StepGraph:
-    """Prove the graph and return its one immutable row, made at the first call."""
-    prove_graph(entries, workflow=workflow)
+    """Prove the graph and return its one immutable row, made at the first call.
+
+    One that is stored already was judged then, and is only wired again: a price that has risen
+    since stops the step that would pay it, and not what asks for its graph.
+
+    Raises:
+        ContractError: with the JSON path of the first place that does not fit; nothing is stored.
+    """
     digest = hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
+    if stored := StepGraph.objects.filter(digest=digest).first():
+        wire_graph(entries, workflow=workflow)
+        return stored
+    prove_graph(entries, workflow=workflow)
     return StepGraph.objects.get_or_create(digest=digest, defaults={"entries": entries})[0]
 
 
 @lru_cache(maxsize=1024)
 def load_plan(graph: int, workflow: str) -> Plan:
     """Return the plan of a stored graph; rows never change, so a process proves each once."""
-    return prove_graph(StepGraph.objects.get(pk=graph).entries, workflow=workflow)
+    return wire_graph(StepGraph.objects.get(pk=graph).entries, workflow=workflow)
 
 
-def _prove_entry(
-    entry: Mapping[str, Any], *, path: str, workflow: str, earlier: Sequence[Entry]
-) -> Entry:
+def _prove_entry(entry: Mapping[str, Any], place: Place) -> Entry:
+    path = place.path
     kinds = [kind for kind in ("step", "wait", "sleep", "until") if kind in entry]
     if len(kinds) != 1:
         raise ContractError(path, "an entry has one of `step`, `wait`, `sleep` and `until`")
@@ -140,16 +182,29 @@ def _prove_entry(
         return _WAITS[kinds[0]](entry, path)
     _refuse_unknown(entry, {"step", "name", "options", "policy"}, path)
     step = get_step(entry["step"])
+    options = _options(step, entry.get("options", {}), path)
+    with _of_options(path):
+        binding = step.bind(options)
+    inputs, wiring = wire(step, binding, place)
     return StepEntry(
         name=_name(entry.get("name", step.name), path),
         step=step,
-        options=_options(step, entry.get("options", {}), path),
+        options=options,
+        inputs=inputs,
+        output=binding.output,
+        wiring=wiring,
         policy=_policy(step, entry.get("policy"), path),
-        wiring={
-            parameter: _provider(contract, f"{path}.{parameter}", workflow, earlier)
-            for parameter, contract in step.inputs.items()
-        },
+        bound_inputs=tuple(name for name in binding.inputs if name in inputs),
     )
+
+
+@contextmanager
+def _of_options(path: str) -> Iterator[None]:
+    """Let what a step says of its options begin at their entry."""
+    try:
+        yield
+    except ContractError as error:
+        raise ContractError(f"{path}.options.{error.path}", error.message) from None
 
 
 def _prove_until(entry: Mapping[str, Any], path: str) -> UntilEntry:
@@ -220,20 +275,6 @@ def _unfit(error: ValidationError, path: str) -> ContractError:
     """Return the first fault, by path and without the value, which may be a secret."""
     first = error.errors(include_input=False, include_url=False)[0]
     return ContractError(".".join(str(part) for part in (path, *first["loc"])), first["msg"])
-
-
-def _provider(
-    contract: type[Contract], path: str, workflow: str, earlier: Sequence[Entry]
-) -> int | None:
-    for position in range(len(earlier) - 1, -1, -1):
-        entry = earlier[position]
-        if isinstance(entry, StepEntry) and issubclass(entry.step.output, contract):
-            return position
-    if contract in get_workflow(workflow).provides:
-        return None
-    raise ContractError(
-        path, f"takes {contract.__name__}, which no earlier entry returns; move one before it"
-    )
 
 
 def _name(name: object, path: str) -> str:

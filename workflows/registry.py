@@ -1,48 +1,21 @@
-"""Steps and workflows by name; a step's annotations are its contract."""
+"""Steps, workflows and contracts by name; a step's annotations are its contract."""
 
 import hashlib
-import inspect
 import json
 import re
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-from pydantic import BaseModel
-
-from workflows.contracts import Contract, StepContext, StepOptions, Transaction
+from workflows.contracts import Binding, Contract
 from workflows.errors import ContractError, UnknownStepError
 from workflows.retries import RetryPolicy
+from workflows.steps import Step, read_step
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 WORKFLOW_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-
-
-@dataclass(frozen=True)
-class Step:
-    """A registered function with what its annotations promise.
-
-    Attributes:
-        inputs: parameter name to the contract that it takes.
-        options: parameter name and options type, if it has any.
-        context: name of the parameter that takes the `StepContext`, if it has one.
-        output: the contract that it returns.
-        worst_case: options to the most that one run may cost, in micros; opaque to the engine.
-        is_sensitive: whether its output is shown as `[hidden]` wherever people look.
-    """
-
-    name: str
-    function: Callable[..., Any]
-    inputs: Mapping[str, type[Contract]]
-    options: tuple[str, type[StepOptions]] | None
-    context: str | None
-    output: type[Contract]
-    policy: RetryPolicy
-    worst_case: Callable[[Any], int] | None
-    is_sensitive: bool
 
 
 @dataclass(frozen=True)
@@ -74,6 +47,7 @@ class Workflow:
 
 _steps: dict[str, Step] = {}
 _workflows: dict[str, Workflow] = {}
+_contracts: set[type[Contract]] = set()  # those that no annotation names
 
 
 def step(
@@ -81,17 +55,26 @@ def step(
     *,
     policy: RetryPolicy | None = None,
     worst_case: Callable[[Any], int] | None = None,
+    binds: Callable[[Any], Binding] | None = None,
+    judge: Callable[[Any], None] | None = None,
     sensitive: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function under `name`; its annotations are its contract.
 
     Each parameter is annotated with a `Contract` (an input), a `StepOptions` (its options, at
-    most one) or `StepContext`. The return annotation is a `Contract` or `Transaction[Contract]`.
+    most one), `StepContext` or `Bound`. The return annotation is a `Contract` or
+    `Transaction[Contract]`.
 
     Args:
         name: a-z, 0-9 and _; what graph entries call it.
         policy: retries and timeout; the defaults of `RetryPolicy` if None.
         worst_case: options to the most that one run may cost, in micros.
+        binds: options to what the step reads and returns under them, for one whose annotations
+            cannot say it; it takes the result as its `Bound` and is annotated to return `Contract`.
+            Of the options alone: a stored graph is bound again by every process that runs it.
+        judge: raises ContractError, its path beginning at the option, where options cannot be used
+            as things stand, such as prices. Asked when a graph is proved, not when one that was
+            stored is run.
         sensitive: show its output as `[hidden]` in admin, API, downloads and logs.
 
     Raises:
@@ -105,8 +88,14 @@ def step(
         if known and known.function.__qualname__ != function.__qualname__:
             raise ContractError(name, "another step has this name")
         code_version.cache_clear()
-        _steps[name] = _read_annotations(
-            name, function, policy or RetryPolicy(), worst_case, is_sensitive=sensitive
+        _steps[name] = read_step(
+            name,
+            function,
+            policy=policy or RetryPolicy(),
+            worst_case=worst_case,
+            binds=binds,
+            judge=judge,
+            is_sensitive=sensitive,
         )
         return function
 
@@ -139,8 +128,16 @@ def register_workflow(
         retention=retention or Retention(),
         schedulable=schedulable,
     )
+    code_version.cache_clear()
     _workflows[name] = workflow
     return workflow
+
+
+def register_contract(contract: type[Contract]) -> type[Contract]:
+    """Let graphs name a contract that stands in no step's annotations; usable as a decorator."""
+    code_version.cache_clear()
+    _contracts.add(contract)
+    return contract
 
 
 def get_step(name: str) -> Step:
@@ -166,61 +163,49 @@ def all_workflows() -> list[Workflow]:
     return [workflow for _, workflow in sorted(_workflows.items())]
 
 
+def all_steps() -> list[Step]:
+    """Return every registered step, by name."""
+    return [each for _, each in sorted(_steps.items())]
+
+
+def get_contract(name: str) -> type[Contract]:
+    """Return the contract that graphs mean by a name, or raise ContractError naming what exists."""
+    found = [contract for contract in all_contracts() if contract.__name__ == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        places = " and ".join(contract.__module__ for contract in found)
+        raise ContractError(name, f"{places} both have a contract of this name; rename one")
+    known = ", ".join(contract.__name__ for contract in all_contracts())
+    raise ContractError(name, f"no contract has this name; there are {known}")
+
+
+def all_contracts() -> list[type[Contract]]:
+    """Return what steps take and return, what envelopes provide and what was registered, by name.
+
+    `Contract` itself, which a step with `binds` is annotated to return, is none of them.
+    """
+    found = set(_contracts)
+    for each in _steps.values():
+        found |= {each.output, *each.inputs.values()}
+    for workflow in _workflows.values():
+        found |= set(workflow.provides)
+    return sorted(found - {Contract}, key=lambda contract: (contract.__name__, contract.__module__))
+
+
 @lru_cache(maxsize=1)
 def code_version() -> str:
     """Return a digest of all steps' contracts: equal code has an equal version."""
-    described = {
-        name: [
-            {parameter: contract.model_json_schema() for parameter, contract in s.inputs.items()},
-            s.options[1].model_json_schema() if s.options else None,
-            s.output.model_json_schema(),
+    steps = {
+        each.name: [
+            {
+                parameter: contract.model_json_schema()
+                for parameter, contract in each.inputs.items()
+            },
+            each.options[1].model_json_schema() if each.options else None,
+            each.output.model_json_schema(),
         ]
-        for name, s in sorted(_steps.items())
+        for each in all_steps()
     }
+    described = [steps, [contract.model_json_schema() for contract in all_contracts()]]
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-
-
-def _read_annotations(
-    name: str,
-    function: Callable[..., Any],
-    policy: RetryPolicy,
-    worst_case: Callable[[Any], int] | None,
-    *,
-    is_sensitive: bool,
-) -> Step:
-    hints = typing.get_type_hints(function)
-    output = hints.pop("return", None)
-    if typing.get_origin(output) is Transaction:
-        (output,) = typing.get_args(output)
-    if not _is_a(output, Contract):
-        raise ContractError(name, "a step returns a Contract or a Transaction of one")
-    inputs: dict[str, type[Contract]] = {}
-    options: tuple[str, type[StepOptions]] | None = None
-    context: str | None = None
-    for parameter in inspect.signature(function).parameters:
-        hint = hints.get(parameter)
-        if _is_a(hint, Contract):
-            inputs[parameter] = typing.cast("type[Contract]", hint)
-        elif _is_a(hint, StepOptions) and options is None:
-            options = (parameter, typing.cast("type[StepOptions]", hint))
-        elif hint is StepContext:
-            context = parameter
-        else:
-            raise ContractError(
-                f"{name}.{parameter}", "annotate it with a Contract, one StepOptions or StepContext"
-            )
-    return Step(
-        name=name,
-        function=function,
-        inputs=inputs,
-        options=options,
-        context=context,
-        output=typing.cast("type[Contract]", output),
-        policy=policy,
-        worst_case=worst_case,
-        is_sensitive=is_sensitive,
-    )
-
-
-def _is_a(hint: object, base: type[BaseModel]) -> bool:
-    return inspect.isclass(hint) and issubclass(hint, base)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from workflows.checkpoints import Moved
 from workflows.claims import Claim
-from workflows.contracts import Contract, StepContext
+from workflows.contracts import Bound, Contract, StepContext
 from workflows.errors import ContractError, OutputError, plain
 from workflows.graphs import Entry, Plan, StepEntry
 from workflows.registry import get_workflow
@@ -74,12 +74,16 @@ class Run:
             ContractError: a recorded output does not fit what the step takes.
         """
         step = entry.step
-        arguments: dict[str, Any] = {
-            parameter: self._input(contract, entry.wiring[parameter])
-            for parameter, contract in step.inputs.items()
+        inputs = {
+            name: self._input(contract, entry.wiring[name])
+            for name, contract in entry.inputs.items()
         }
+        arguments: dict[str, Any] = {parameter: inputs[parameter] for parameter in step.inputs}
         if step.options is not None:
             arguments[step.options[0]] = entry.options
+        if step.bound is not None:
+            own = {name: inputs[name] for name in entry.bound_inputs}
+            arguments[step.bound] = Bound(inputs=own, output=entry.output)
         if step.context is not None:
             arguments[step.context] = self._context(entry, deadline)
         return arguments
@@ -137,9 +141,9 @@ def recordable(entry: StepEntry, returned: object) -> Any:
     Raises:
         OutputError: it is of another type, no JSON, too large, or what Postgres cannot hold.
     """
-    if not isinstance(returned, entry.step.output):
+    if not isinstance(returned, entry.output):
         raise OutputError(
-            f"{entry.name} returned {type(returned).__name__}, not {entry.step.output.__name__}"
+            f"{entry.name} returned {type(returned).__name__}, not {entry.output.__name__}"
         )
     try:
         text = returned.model_dump_json()

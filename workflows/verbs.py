@@ -138,7 +138,7 @@ def replace_output(instance_id: str, entry: str, output: Any, *, actor: str, why
         raise VerbRefusedError(f"replace-output: {entry} of {instance_id} is a wait, not a step")
     dumps(output, what=f"the output of {entry}")
     # Stored as this code would record it: defaults filled in, nothing unknown.
-    fitting = parse_output(entry, chosen.step.output, output).model_dump(mode="json")
+    fitting = parse_output(entry, chosen.output, output).model_dump(mode="json")
     if instance.status in (Status.RUNNING, Status.COMPLETE, Status.TERMINATED) or (
         instance.pruned_at is not None
     ):

@@ -3,21 +3,19 @@
 The answer is stored by the ledger before it is read, so what cannot be read is never paid again.
 """
 
-import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from django.conf import settings
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from lanes.contracts import BundleSpecs
 from publishing import ledger
-from publishing.ledger import Answer, PaidCall
+from publishing.ledger import PaidCall
 from publishing.payloads import Brief, Citation, Draft, Grounded, WrittenBy
+from publishing.writing.answers import read_answer
 from publishing.writing.offline_author import compose
 from publishing.writing.prompting import build_request
 from workflows.contracts import Contract, StepContext, StepOptions
-from workflows.errors import NonRetryableError
 from workflows.registry import step
 from workflows.retries import RetryPolicy
 
@@ -27,8 +25,6 @@ _SPARE = timedelta(seconds=30)  # kept before the attempt's deadline to settle a
 
 # Six tries over about ten minutes: an overload of the vendor passes in that time or lasts hours.
 POLICY = RetryPolicy(retries=5, delay=timedelta(seconds=20), timeout=timedelta(minutes=10))
-
-_EXCERPT = 2_000  # characters of an unreadable answer in the error's data
 
 
 class GenerateOptions(StepOptions):
@@ -116,7 +112,7 @@ def generate(
             economy=options.economy,
         )
     )
-    written = _read(answer)
+    written = read_answer(answer, Written, what="article")
     return Draft(
         title=written.title,
         summary=written.summary,
@@ -141,47 +137,4 @@ def _compose_offline(brief: Brief, grounded: Grounded, bundle: BundleSpecs) -> D
         tags=brief.tags,
         citations=composed.citations,
         written_by=WrittenBy(author="offline", bundle=bundle.version),
-    )
-
-
-def _read(answer: Answer) -> Written:
-    text = _text_of(answer.body)
-    stopped = answer.body.get("stop_reason")
-    if stopped == "refusal":
-        raise _unusable("the model refused to write this article", answer, text)
-    if stopped == "max_tokens":
-        raise _unusable("the article was cut off at max_tokens; allow more", answer, text)
-    if stopped not in ("end_turn", "stop_sequence"):
-        raise _unusable(f"the model stopped with {stopped!r}", answer, text)
-    try:
-        return Written.model_validate(json.loads(text))
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in error.errors()
-        )
-        raise _unusable(f"the answer does not fit its schema: {problems}", answer, text) from error
-    except ValueError as error:
-        raise _unusable(f"the answer is not JSON: {error}", answer, text) from error
-
-
-def _text_of(body: Any) -> str:
-    blocks = body.get("content")
-    texts = [
-        str(block.get("text", ""))
-        for block in (blocks if isinstance(blocks, list) else [])
-        if isinstance(block, dict) and block.get("type") == "text"
-    ]
-    return "".join(texts)
-
-
-def _unusable(problem: str, answer: Answer, text: str) -> NonRetryableError:
-    return NonRetryableError(
-        f"{problem} (call {answer.call}, {answer.cost_micros} micro-dollars, paid once). "
-        "A retry reads the same answer again; regenerate from here to pay for another.",
-        data={
-            "call": answer.call,
-            "stop_reason": answer.body.get("stop_reason"),
-            "stop_details": answer.body.get("stop_details"),
-            "answer": text[:_EXCERPT],
-        },
     )

@@ -11,6 +11,7 @@ from typing import Any
 from lanes.contracts import BundleSpecs
 from publishing.ledger.keys import canonical_json
 from publishing.payloads import Brief, FetchedSource, Grounded
+from publishing.writing.fitting import fit
 from workflows.errors import NonRetryableError
 
 _LEAST_SOURCE_BYTES = 500  # of each; less of a page is no source
@@ -67,7 +68,7 @@ def build_request(
             f"{brief.brief_id}: the brief, its specs and {len(sources)} sources do not fit into "
             f"{most_bytes} bytes; raise prompt_bytes or shorten the brief's notes"
         )
-    texts = _fit([source.text.strip() for source in sources], room)
+    texts = fit([source.text.strip() for source in sources], room)
     return _request(brief, sources, bundle, texts, model, max_tokens)
 
 
@@ -155,37 +156,3 @@ def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
-
-
-def _fit(texts: Sequence[str], room: int) -> list[str]:
-    """Share the bytes: whatever a short text leaves over goes to the longer ones."""
-    fitted = dict.fromkeys(range(len(texts)), "")
-    by_size = sorted(fitted, key=lambda i: (_size(texts[i]), i))
-    for place, i in enumerate(by_size):
-        fitted[i] = _cut(texts[i], room // (len(texts) - place))
-        room -= _size(fitted[i])
-    return list(fitted.values())
-
-
-def _cut(text: str, most_bytes: int) -> str:
-    """Return the paragraphs that fit, or the first one's first words."""
-    if _size(text) <= most_bytes:
-        return text
-    kept, left = [], most_bytes
-    for paragraph in text.split("\n\n"):
-        left -= _size(paragraph) + _size("\n\n")
-        if left < 0:
-            break
-        kept.append(paragraph)
-    return "\n\n".join(kept) or _cut_words(text, most_bytes)
-
-
-def _cut_words(text: str, most_bytes: int) -> str:
-    kept = text
-    while _size(kept) > most_bytes:
-        kept = kept[: len(kept) * most_bytes // _size(kept)]
-    return kept.rsplit(None, 1)[0]
-
-
-def _size(text: str) -> int:
-    return len(canonical_json(text).encode()) - 2  # as it is sent, without its quotation marks

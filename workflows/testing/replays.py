@@ -4,12 +4,15 @@ import difflib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pprint import pformat
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
 
-from workflows.contracts import Contract, StepContext, StepOptions, Transaction
-from workflows.registry import Step, get_step
+from workflows.contracts import Binding, Bound, Contract, StepContext, StepOptions, Transaction
+from workflows.registry import get_step
+from workflows.steps import Step
+
+Given = TypeVar("Given", bound=Contract | StepOptions)
 
 
 def assert_replay_safe(
@@ -26,7 +29,8 @@ def assert_replay_safe(
 
     Args:
         step: its registered name.
-        *given: its inputs, and its options if it has any; its context is made up.
+        *given: its inputs, also those that its options ask for, and its options if it has any;
+            its context is made up.
         snapshot: returns what the step's effects are, comparable: rows, files, requests.
         key: what of the output must be equal; all of it if None.
 
@@ -58,50 +62,67 @@ def _run(
     number: int,
 ) -> tuple[Contract, object]:
     """Run the step; the first worker is lost before the record, with its transaction."""
-    returned = step.function(**_arguments(step, given, number))
+    binding, arguments = _bind(step, given, number)
+    returned = step.function(**arguments)
     if not isinstance(returned, Transaction):
-        return _checked(step, returned), snapshot()
+        return _checked(step, binding, returned), snapshot()
     with transaction.atomic():
-        output = _checked(step, returned.effect())
+        output = _checked(step, binding, returned.effect())
         left = snapshot()
         transaction.set_rollback(number == 1)
     return output, left
 
 
-def _arguments(
+def _bind(
     step: Step, given: tuple[Contract | StepOptions, ...], number: int
-) -> dict[str, object]:
+) -> tuple[Binding, dict[str, object]]:
     arguments: dict[str, object] = {
         parameter: _pick(step, given, contract) for parameter, contract in step.inputs.items()
     }
+    options: StepOptions | None = None
     if step.options is not None:
         parameter, kind = step.options
-        arguments[parameter] = _pick(step, given, kind)
+        arguments[parameter] = options = _pick(step, given, kind)
+    binding = step.bind(options)
+    if step.bound is not None:
+        arguments[step.bound] = _bound(step, binding, given)
     if step.context is not None:
-        arguments[step.context] = StepContext(
-            instance_id="test-replay",
-            key="replay",
-            entry=step.name,
-            generation=1,
-            attempt=number,
-            deadline=datetime.now(UTC) + step.policy.timeout,
-            drain=0,
-        )
-    return arguments
+        arguments[step.context] = _made_up_context(step, number)
+    return binding, arguments
 
 
-def _pick(
-    step: Step, given: tuple[Contract | StepOptions, ...], kind: type[Contract | StepOptions]
-) -> object:
+def _bound(step: Step, binding: Binding, given: tuple[Contract | StepOptions, ...]) -> Bound:
+    inputs = {
+        name: _pick(step, given, asked.contract)
+        for name, asked in binding.inputs.items()
+        if asked.is_required or any(isinstance(value, asked.contract) for value in given)
+    }
+    return Bound(inputs=inputs, output=binding.output)
+
+
+def _made_up_context(step: Step, number: int) -> StepContext:
+    return StepContext(
+        instance_id="test-replay",
+        key="replay",
+        entry=step.name,
+        generation=1,
+        attempt=number,
+        deadline=datetime.now(UTC) + step.policy.timeout,
+        drain=0,
+    )
+
+
+def _pick(step: Step, given: tuple[Contract | StepOptions, ...], kind: type[Given]) -> Given:
     for value in given:
         if isinstance(value, kind):
             return value
     raise TypeError(f"{step.name} takes a {kind.__name__}, which is not among what was given")
 
 
-def _checked(step: Step, output: object) -> Contract:
-    if not isinstance(output, step.output):
-        raise TypeError(f"{step.name} returned {type(output).__name__}, not {step.output.__name__}")
+def _checked(step: Step, binding: Binding, output: object) -> Contract:
+    if not isinstance(output, binding.output):
+        found, due = type(output).__name__, binding.output.__name__
+        raise TypeError(f"{step.name} returned {found}, not {due}")
     return output
 
 
