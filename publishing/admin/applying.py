@@ -47,6 +47,17 @@ def applies_to_restart() -> Q:
     return _KEPT
 
 
+def applies_to_regenerate() -> Q:
+    """Match briefs' instances of which anything was done."""
+    return _KEPT & Q(brief__isnull=False) & Q(position__gt=0)
+
+
+def applies_to_paid_answer() -> Q:
+    """Match what waits with an answer that was paid for another request."""
+    waits = Q(status=Status.WAITING, reason=Reason.OPERATOR)
+    return _KEPT & waits & Q(error__data__has_keys=["call", "request_hash"])
+
+
 def applies_to_terminate() -> Q:
     """Match what has not ended for good."""
     return _KEPT & ~Q(status__in=[Status.COMPLETE, Status.TERMINATED])
@@ -59,6 +70,8 @@ APPLIES = {
     "send-event": applies_to_event,
     "replace-output": applies_to_replacement,
     "restart": applies_to_restart,
+    "regenerate": applies_to_regenerate,
+    "use-paid-answer": applies_to_paid_answer,
     "terminate": applies_to_terminate,
 }
 

@@ -12,6 +12,7 @@ PAGES = (
     "keys",
     "spend",
     "caps",
+    "blocked",
     "prices",
     "workers",
     "bulk_operations",

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from publishing.admin.applying import APPLIES
 from publishing.admin.bulk_orders import order_once, read_filter, shown_at, stamp
+from publishing.admin.forecast import forecast_many
 from publishing.admin.verb_forms import WhyForm, entry_field
 from publishing.admin.verbs import VERBS
 from workflows.bulk import VERBS as CALLS
@@ -160,6 +161,7 @@ class BulkVerbs:
             "applying": [row for row in rows if row.pk in fitting],
             "left": [row for row in rows if row.pk not in fitting],
             "form": form,
+            "cost": forecast_many(applying, verb),
         }
         return TemplateResponse(request, "admin/workflows/instance/many.html", context)
 

@@ -1,17 +1,16 @@
-"""Caps in dollars, lanes' own among them, and the models that an operator has to clear."""
+"""Caps in dollars, lanes' own among them."""
 
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
-from django.utils.safestring import SafeString
+from django.http import HttpRequest, HttpResponse
 
 from lanes.models import Lane
-from publishing.admin.base import HouseAdmin, ReadOnlyAdmin
-from publishing.admin.marks import moment, money
-from publishing.models import BlockedModel, Cap
+from publishing.admin.base import HouseAdmin
+from publishing.admin.marks import money
+from publishing.models import Cap
 
 SCOPES = (
     (Cap.Scope.CALL.value, "one call"),
@@ -84,8 +83,13 @@ class CapAdmin(HouseAdmin[Cap]):
     """Limits on spending; each holds before the call."""
 
     form = CapForm
+    change_list_template = "admin/publishing/cap/list.html"
     list_display = ("limits", "lane", "most")
     ordering = ("scope", "name")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show them under their own name."""
+        return super().changelist_view(request, {"title": "Caps"} | (extra_context or {}))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Keep what it limits; another limit is another cap."""
@@ -113,21 +117,3 @@ class CapAdmin(HouseAdmin[Cap]):
     def most(self, obj: Cap) -> str:
         """Return it in dollars."""
         return money(obj.cap_micros)
-
-
-@admin.register(BlockedModel)
-class BlockedModelAdmin(ReadOnlyAdmin[BlockedModel]):
-    """Models that billed more than was held; deleting the row lets calls go on."""
-
-    list_display = ("model", "call", "blocked")
-    fields = ("model", "call", "blocked")
-    readonly_fields = ("blocked",)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may delete one clears it, once its price is right."""
-        return bool(request.user.has_perm("publishing.delete_blockedmodel"))
-
-    @admin.display(description="since", ordering="since")
-    def blocked(self, obj: BlockedModel) -> SafeString:
-        """Return when it was blocked."""
-        return moment(obj.since)

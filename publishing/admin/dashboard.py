@@ -9,6 +9,7 @@ from django.db.models import Count, Q, Sum
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
+from publishing.admin.waits import Waits, read_waits
 from publishing.ledger.costs import COST
 from publishing.models import Call, Cap
 from workflows.health import Finding, read_health
@@ -32,6 +33,7 @@ class Dashboard:
     sees_instances: bool = False
     needing: list[Instance] = field(default_factory=list)
     needing_count: int = 0
+    waits: list[Waits] = field(default_factory=list)
     recent: list[Instance] = field(default_factory=list)
     counts: list[dict[str, Any]] = field(default_factory=list)
     drains: list[Drain] = field(default_factory=list)
@@ -71,6 +73,7 @@ def _read_instances(board: Dashboard) -> None:
         for status in Status
         if status < Status.TERMINATED
     ]
+    board.waits = read_waits()
     board.needing_count = (
         len(board.needing)
         if len(board.needing) < SHOWN

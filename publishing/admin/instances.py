@@ -34,8 +34,8 @@ from publishing.admin.filters import (
 from publishing.admin.marks import instance_words, lane_mark, moment, money, status_mark
 from publishing.admin.sent import read_events
 from publishing.admin.timeline import read_timeline
+from publishing.admin.verb import current_entry
 from publishing.admin.verb_pages import VerbPages
-from publishing.admin.verbs import current_entry
 from publishing.ledger.costs import cost_of_brief
 from workflows.models import Attempt, Instance, Status
 

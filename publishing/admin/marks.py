@@ -41,6 +41,7 @@ _WAITS = {
     Reason.OPERATOR: "for an operator",
 }
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+_MICROS = re.compile(r"(\d+) micro-dollars")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -144,6 +145,11 @@ def exact_words(at: datetime) -> str:
 def plain_dates(text: str) -> str:
     """Return a line of the log with its ISO 8601 moments written as everywhere else."""
     return _ISO.sub(lambda found: exact_words(datetime.fromisoformat(found[0])), text)
+
+
+def plain_money(text: str) -> str:
+    """Return a message with its micro-dollars as dollars."""
+    return _MICROS.sub(lambda found: money(int(found[1])), text)
 
 
 def rough_words(span: timedelta) -> str:

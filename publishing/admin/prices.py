@@ -40,11 +40,14 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
               "source", "author")  # fmt: skip
     readonly_fields = ("for_what", "rates", "batch", "state", "since", "until")
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Whoever may add a price may also change and end one: each is a row that is added."""
+        return _may_edit(request)
+
     def get_urls(self) -> list[URLPattern]:
-        """Add the pages that add a price, change one, and end one."""
+        """Add the pages that change a price and end one."""
         view = self.admin_site.admin_view
         return [
-            path("new/", view(self.new_view), name="publishing_price_new"),
             path("<int:pk>/next/", view(self.next_view), name="publishing_price_next"),
             path("<int:pk>/end/", view(self.end_view), name="publishing_price_end"),
             *super().get_urls(),
@@ -53,7 +56,7 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Offer to add one."""
         return super().changelist_view(
-            request, {"may_add": _may_edit(request), "kinds": Price.Kind.choices}
+            request, {"title": "Prices", "may_add": _may_edit(request), "kinds": Price.Kind.choices}
         )
 
     def change_view(
@@ -72,7 +75,9 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
             }
         return super().change_view(request, object_id, form_url, shown)
 
-    def new_view(self, request: HttpRequest) -> HttpResponse:
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
         """Add the first version of a price."""
         return self._edit(request, None)
 
@@ -114,8 +119,11 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
                 messages.success(request, f"{saved} is saved; every worker has it within seconds.")
                 page = reverse("admin:publishing_price_change", args=[saved.pk])
                 return HttpResponseRedirect(page)
-        title = f"The next version of {price.model}" if price else "A price"
-        context = self._context(request, title) | {"form": form, "price": price, "doubt": doubt}
+        title = f"The next version of {price.model}" if price else "Price a model"
+        context = self._context(request, title) | {
+            "form": form, "price": price, "doubt": doubt, "kind": kind or Price.Kind.TEXT.value,
+            "kinds": Price.Kind.choices,
+        }  # fmt: skip
         return TemplateResponse(request, "admin/publishing/price/form.html", context)
 
     def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, Sum
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -20,7 +20,7 @@ from publishing.admin.spend_page import read_page
 from publishing.ledger.costs import COST
 from publishing.ledger.spend import cost_of_call
 from publishing.ledger.tokens import tokens_of
-from publishing.models import Call
+from publishing.models import Brief, Call
 
 
 @admin.register(Call)
@@ -33,10 +33,11 @@ class CallAdmin(ReadOnlyAdmin[Call]):
     ordering = ("-id",)
     search_fields = ("=brief_id", "key")
     search_help_text = "By brief_id or key."
-    fields = ("key", "state", "brief_id", "lane", "entry", "bundle", "provider", "model", "held",
+    fields = ("key", "state", "run", "lane", "entry", "bundle", "provider", "model", "held",
               "cost", "paid", "tokens", "price_version", "usage_shown", "answer_shown",
               "request_id", "outcome", "served", "at", "closed")  # fmt: skip
     readonly_fields = (
+        "run",
         "held",
         "cost",
         "paid",
@@ -66,13 +67,22 @@ class CallAdmin(ReadOnlyAdmin[Call]):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Add the sums of what is listed."""
-        response = super().changelist_view(request, extra_context)
+        response = super().changelist_view(request, {"title": "Calls"} | (extra_context or {}))
         listed = getattr(response, "context_data", {}).get("cl")
         if isinstance(listed, ChangeList):
             response.context_data["sums"] = listed.queryset.order_by().aggregate(  # type: ignore[attr-defined]
                 cost=Sum(COST), held=Sum("held_micros", filter=Q(state=Call.State.HELD))
             )
         return response
+
+    @admin.display(description="brief")
+    def run(self, obj: Call) -> SafeString:
+        """Return the brief's ID, linked to its instance."""
+        found = Brief.objects.filter(brief_id=obj.brief_id).values_list("instance_id", flat=True)
+        if not found:
+            return format_html('<span class="mono">{}</span>', obj.brief_id)
+        url = reverse("admin:workflows_instance_change", args=[found[0]])
+        return format_html('<a class="mono" href="{}">{}</a>', url, obj.brief_id)
 
     @admin.display(description="held", ordering="held_micros")
     def held(self, obj: Call) -> str:

@@ -11,9 +11,17 @@ from django.urls import URLPattern, path, reverse
 
 from publishing.admin.applying import verbs_for
 from publishing.admin.forecast import forecast
+from publishing.admin.paying_verbs import RegenerateForm, starts_of
+from publishing.admin.verb import Verb, current_entry
 from publishing.admin.verb_forms import OutputForm, wanted_event
-from publishing.admin.verbs import VERBS, Verb, current_entry
-from workflows.errors import ContractError, EventError, PayloadError, VerbRefusedError
+from publishing.admin.verbs import VERBS
+from workflows.errors import (
+    ContractError,
+    EventError,
+    NonRetryableError,
+    PayloadError,
+    VerbRefusedError,
+)
 from workflows.models import Instance
 
 
@@ -44,7 +52,7 @@ class VerbPages:
             done = _do(request, chosen, instance, form)
             if done is not None:
                 return done
-        begin = 0 if verb == "restart" else instance.position
+        entry = str(form["entry"].value() or "") if form and "entry" in form.fields else ""
         context = {
             **self.admin_site.each_context(request),
             "title": f"{chosen.title}?",
@@ -54,12 +62,13 @@ class VerbPages:
             "applies": verb in verbs_for(instance),
             "current": current_entry(instance),
             "wanted": wanted_event(instance),
-            "forecast": forecast(instance, begin=begin),
+            "forecast": forecast(instance, verb),
             "form": form,
             "finished": [] if form else _finished(instance),
             "page": _page_of(instance),
+            **chosen.about(instance, entry),
         }
-        return TemplateResponse(request, "admin/workflows/instance/verb.html", context)
+        return TemplateResponse(request, chosen.template, context)
 
     def offered(self, request: HttpRequest, instance: Instance) -> list[dict[str, Any]]:
         """Return the verbs that apply, with their addresses; none to who may not use them."""
@@ -70,7 +79,7 @@ class VerbPages:
             {
                 "verb": verb,
                 "url": reverse(f"admin:workflows_instance_{verb.name}", args=[instance.pk]),
-                "weight": _weight(verb, instance),
+                "weight": _weight(verb, instance, applying),
             }
             for verb in VERBS.values()
             if verb.name in applying
@@ -78,12 +87,15 @@ class VerbPages:
 
 
 def _form(request: HttpRequest, verb: Verb, instance: Instance) -> forms.Form | None:
-    """Return the verb's form; None while it is still to be chosen whose output is replaced."""
+    """Return the verb's form; None while it is still to be chosen which entry it is about."""
     data = request.POST if request.method == "POST" else None
-    if verb.name != "replace-output" or data is not None:
+    choices = {"replace-output": _finished, "regenerate": starts_of}.get(verb.name)
+    if choices is None or data is not None:
         return verb.form(instance, data)
     entry = request.GET.get("entry", "")
-    return OutputForm(instance, entry) if entry in _finished(instance) else None
+    if entry not in choices(instance):
+        return None
+    return (OutputForm if verb.name == "replace-output" else RegenerateForm)(instance, entry)
 
 
 def _do(
@@ -92,7 +104,7 @@ def _do(
     """Do it and go back to the instance; None if what was typed does not fit."""
     try:
         result = verb.do(instance, actor=request.user.get_username(), form=form)
-    except VerbRefusedError as error:
+    except (VerbRefusedError, NonRetryableError) as error:
         messages.error(request, str(error))
     except (ContractError, EventError, PayloadError) as error:
         form.add_error(
@@ -112,8 +124,10 @@ def _finished(instance: Instance) -> list[str]:
     return [name for place, name in live.values_list("position", "entry") if place in steps]
 
 
-def _weight(verb: Verb, instance: Instance) -> str:
-    """Return the verb's weight; what the instance waits for comes to the front."""
+def _weight(verb: Verb, instance: Instance, applying: set[str]) -> str:
+    """Return the verb's weight; what the instance waits for comes to the front, alone."""
+    if verb.name == "retry" and "use-paid-answer" in applying:
+        return "plain"
     return "primary" if verb.name == "send-event" and wanted_event(instance) else verb.weight
 
 

@@ -1,13 +1,13 @@
 """The operators' verbs as the instance page offers them: one call each, and its result in words."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.db import transaction
 
-from publishing.admin.verb_forms import EventForm, OutputForm, RestartForm, WhyForm, wanted_event
+from publishing.admin.paying_verbs import REGENERATE, USE_PAID_ANSWER
+from publishing.admin.verb import ALREADY, Result, Verb, current_entry
+from publishing.admin.verb_forms import EventForm, OutputForm, RestartForm, wanted_event
 from workflows.errors import VerbRefusedError
 from workflows.events import send_event
 from workflows.listing import entry_name
@@ -21,33 +21,6 @@ from workflows.verbs import (
     retry,
     terminate,
 )
-
-ALREADY = "nothing changed"
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a verb did, in words; `changed` is False where it was so already."""
-
-    said: str
-    changed: bool = True
-
-
-@dataclass(frozen=True)
-class Verb:
-    """A verb's page: its words, its form, what it does.
-
-    Attributes:
-        weight: `primary`, `plain` or `dear`; dear ones stand last and outlined.
-        field: of the form: where an error of what was typed is shown.
-    """
-
-    name: str
-    title: str
-    weight: str
-    do: Callable[..., Result]
-    form: Callable[[Instance, Any], forms.Form] = lambda instance, data: WhyForm(data)
-    field: str | None = None
 
 
 def do_retry(instance: Instance, *, actor: str, form: forms.Form) -> Result:
@@ -141,12 +114,6 @@ def do_terminate(instance: Instance, *, actor: str, form: forms.Form) -> Result:
     return Result(f"Terminated already: {instance.instance_id}; {ALREADY}.", changed=False)
 
 
-def current_entry(instance: Instance) -> str:
-    """Return the name of the entry that the instance stands at."""
-    entries = instance.graph.entries
-    return entry_name(entries[instance.position]) if instance.position < len(entries) else "–"
-
-
 def _output_form(instance: Instance, data: Any) -> forms.Form:
     return OutputForm(instance, (data or {}).get("entry", ""), data)
 
@@ -154,6 +121,7 @@ def _output_form(instance: Instance, data: Any) -> forms.Form:
 VERBS = {
     verb.name: verb
     for verb in (
+        USE_PAID_ANSWER,
         Verb("retry", "Retry failed step", "primary", do_retry),
         Verb("resume", "Resume", "primary", do_resume),
         Verb("send-event", "Send an event", "plain", do_send_event, EventForm, "type"),
@@ -161,6 +129,7 @@ VERBS = {
         Verb("replace-output", "Replace an output", "plain", do_replace_output, _output_form,
              "output"),
         Verb("restart", "Restart from an entry", "plain", do_restart, RestartForm),
+        REGENERATE,
         Verb("terminate", "Terminate", "dear", do_terminate),
     )
 }  # fmt: skip

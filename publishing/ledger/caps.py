@@ -153,7 +153,7 @@ def park(call: PaidCall, asked_micros: int, refusals: Sequence[Refusal], now: da
     return Park(
         "budget",
         f"{call.key} may cost {asked_micros} micro-dollars; the cap of its {hit.limit.scope} "
-        f"has {hit.left_micros} left",
+        f"has {hit.left_micros} micro-dollars left",
         data=_data(call, asked_micros, hit, resets_at=resets_at),
     )
 

@@ -14,6 +14,7 @@ from lanes.models import Lane
 from lanes.selection import WORKFLOW, plan_for
 from publishing.ledger import prices
 from publishing.ledger.prices import Estimate
+from publishing.ledger.regenerations import regeneration_in_force
 from publishing.models import Call
 from workflows.graphs import StepEntry, load_plan
 from workflows.models import Instance
@@ -77,7 +78,8 @@ def estimate_brief(lane: Lane, *, prompt_bytes: int = USUAL_PROMPT_BYTES) -> Spe
         LaneWithoutBundleError, ContractError: as `plan_for` has it.
     """
     plan = load_plan(plan_for(lane).graph.pk, WORKFLOW)
-    return SpendEstimate(tuple(_estimate(plan.step_entries, lane.name, prompt_bytes)))
+    found = estimate_entries(plan.step_entries, lane.name, prompt_bytes=prompt_bytes)
+    return SpendEstimate(tuple(found))
 
 
 def estimate_verb(instance: Instance, verb: Verb, *, begin: int) -> SpendEstimate:
@@ -92,8 +94,8 @@ def estimate_verb(instance: Instance, verb: Verb, *, begin: int) -> SpendEstimat
     """
     plan = load_plan(instance.graph_id, instance.workflow)
     later = [each for each in plan.entries[begin:] if isinstance(each, StepEntry)]
-    found = _estimate(later, instance.partition, USUAL_PROMPT_BYTES)
-    stored = set() if verb == "regenerate" else _paid_entries(instance)
+    found = estimate_entries(later, instance.partition)
+    stored = set() if verb == "regenerate" else _paid_entries(instance, found)
     return SpendEstimate(
         tuple(
             EntryEstimate(each.entry, 0, each.worst_micros, is_paid_already=True)
@@ -104,7 +106,14 @@ def estimate_verb(instance: Instance, verb: Verb, *, begin: int) -> SpendEstimat
     )
 
 
-def _estimate(entries: Sequence[StepEntry], lane: str, prompt_bytes: int) -> list[EntryEstimate]:
+def estimate_entries(
+    entries: Sequence[StepEntry], lane: str, *, prompt_bytes: int = USUAL_PROMPT_BYTES
+) -> list[EntryEstimate]:
+    """Return what each of them may cost a brief of the lane that has paid for nothing yet.
+
+    Raises:
+        UnknownPriceError: a model has no price.
+    """
     worst = {
         entry.name: entry.step.worst_case(entry.options)
         for entry in entries
@@ -147,12 +156,25 @@ def _usual_costs(lane: str, entries: Sequence[str]) -> dict[str, int]:
         return {entry: int(micros) for entry, micros in cursor.fetchall()}
 
 
-def _paid_entries(instance: Instance) -> set[str]:
-    """Return the entries of which an answer is stored."""
+def _paid_entries(instance: Instance, entries: Sequence[EntryEstimate]) -> set[str]:
+    """Return the entries of which an answer is stored under the key that would be asked for."""
     brief_id = getattr(getattr(instance, "brief", None), "brief_id", None)
+    if brief_id is None:
+        return set()
     rows = Call.objects.filter(brief_id=brief_id, answer__isnull=False)
-    paid = rows.filter(state__in=[Call.State.SETTLED, Call.State.UNKNOWN])
-    return set(paid.values_list("entry", flat=True)) if brief_id else set()
+    keys = list(
+        rows.filter(state__in=[Call.State.SETTLED, Call.State.UNKNOWN]).values_list(
+            "key", flat=True
+        )
+    )
+    return {each.entry for each in entries if _is_stored(brief_id, each.entry, instance, keys)}
+
+
+def _is_stored(brief_id: str, entry: str, instance: Instance, keys: Sequence[str]) -> bool:
+    if not any(key.startswith(f"{brief_id}/{entry}/") for key in keys):
+        return False
+    in_force = regeneration_in_force(brief_id, entry=entry, generation=instance.generation)
+    return any(key.startswith(f"{brief_id}/{entry}/{in_force.number}/") for key in keys)
 
 
 _USUAL = """

@@ -163,8 +163,8 @@ def _refuse_stopped(call: PaidCall) -> None:
         raise Park(
             "operator",
             f"{call.model} is blocked: call {blocking} was billed more than was held for it, so "
-            "its price here is wrong. Correct the price and delete the blocked model in the "
-            "admin, then retry.",
+            "its price here is wrong. Correct the price and clear the blocked model in the admin; "
+            "what waits for it goes on by itself.",
             data={"model": call.model, "call": blocking, "choices": ["retry", "terminate"]},
         )
 

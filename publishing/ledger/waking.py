@@ -5,6 +5,7 @@ it, so that it need not be told. What was woken and has not asked yet is counted
 """
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from django.db import connection, transaction
 from publishing.ledger.caps import Caps, Limit, Payer, limits_for, read_caps
 from publishing.models import Bucket
 from workflows.models import Rank, Reason, Status
+
+logger = logging.getLogger(__name__)
 
 # At most 200 a second, by moments this far apart, whichever host wakes them.
 PACE = timedelta(milliseconds=5)
@@ -113,6 +116,8 @@ def wake_what_fits() -> int:
         fitting = _find_fitting(room, AT_ONCE - len(woken))
         if fitting:
             _rows(_WAKE, instances=fitting, pace=PACE)
+    if fitting:
+        logger.info("woke %s that waited for budget: their caps have room again", len(fitting))
     return len(fitting)
 
 

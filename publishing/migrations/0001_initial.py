@@ -102,6 +102,18 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='ClearedBlock',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('model', models.CharField(max_length=80)),
+                ('since', models.DateTimeField()),
+                ('cleared_at', models.DateTimeField(auto_now_add=True)),
+                ('actor', models.CharField(max_length=150)),
+                ('why', models.TextField()),
+                ('call', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='publishing.call')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Cap',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -2,7 +2,7 @@
 
 from publishing.models.articles import Article, Chunk, Revision, Source
 from publishing.models.briefs import EMBEDDING_SIZE, Brief, Slug, Text
-from publishing.models.money import BlockedModel, Bucket, Call, Cap, Regeneration
+from publishing.models.money import BlockedModel, Bucket, Call, Cap, ClearedBlock, Regeneration
 from publishing.models.prices import Price
 from publishing.models.routines import Routine, RoutineKey
 
@@ -15,6 +15,7 @@ __all__ = [
     "Call",
     "Cap",
     "Chunk",
+    "ClearedBlock",
     "Price",
     "Regeneration",
     "Revision",

@@ -123,6 +123,20 @@ class BlockedModel(models.Model):
         return f"{self.model}, since call {self.call_id}"
 
 
+class ClearedBlock(models.Model):
+    """That an operator let a blocked model be asked again: who, when, and why."""
+
+    model = models.CharField(max_length=80)
+    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="+")
+    since = models.DateTimeField()
+    cleared_at = models.DateTimeField(auto_now_add=True)
+    actor = models.CharField(max_length=150)
+    why = models.TextField()
+
+    def __str__(self) -> str:
+        return f"{self.model}, blocked by call {self.call_id}, cleared by {self.actor}"
+
+
 class Regeneration(models.Model):
     """A person's wish to pay again, from an entry of a brief on; it raises the calls' number."""
 

@@ -13,11 +13,12 @@ from publishing.admin.marks import (
     moment,
     money,
     plain_dates,
+    plain_money,
     span_words,
     status_mark,
     word_mark,
 )
-from publishing.admin.verbs import current_entry
+from publishing.admin.verb import current_entry
 from workflows.models import Instance
 
 register = template.Library()
@@ -27,6 +28,7 @@ register.filter("moment", moment)
 register.filter("status_mark", status_mark)
 register.filter("word_mark", word_mark)
 register.filter("plain_dates", plain_dates)
+register.filter("plain_money", plain_money)
 register.filter("lane_rule", lane_rule)
 register.simple_tag(lane_mark, name="lane_mark")
 

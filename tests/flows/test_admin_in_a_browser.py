@@ -14,18 +14,21 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from lanes.models import Lane
 from lanes.versions import save_bundle, specs_of
-from publishing.models import Brief, Routine
+from publishing.models import BlockedModel, Brief, Call, Regeneration, Routine
 from tests.flows.test_pages_in_a_browser import FLAGS, LOW_CONTRAST
 from tests.publishing.admin.conftest import errored, lane
 from tests.publishing.admin.test_verbs import waiting_for_approval
 from tests.publishing.articles import make_article
+from tests.publishing.conftest import caps, prices
+from tests.publishing.regenerating import ID, park, waiting_with_paid_answer
+from tests.publishing.spending import call_row
 from tests.trial.stages import ENTRIES
 from workflows.bulk import BulkVerb, start_bulk
 from workflows.listing import Filter
 from workflows.models import BulkOperation, Event, Instance, Status
 from workflows.schedules import save_schedule
 
-__all__ = ["lane"]  # the fixture
+__all__ = ["caps", "lane", "prices"]  # the fixtures
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("chromium")]
 
@@ -69,6 +72,35 @@ def house(lane: Lane) -> dict[str, str]:
     }
 
 
+@pytest.fixture
+def money(caps: Any, settings: Any) -> dict[str, str]:
+    """Return the addresses of the pages about money, with something on them, by name."""
+    settings.ANTHROPIC_API_KEY = "sk-test"
+    waiting, call = waiting_with_paid_answer()
+    other, _ = waiting_with_paid_answer("b2")
+    park(other, {"model": call.model, "call": call.pk})
+    third, _ = waiting_with_paid_answer("b3")
+    park(third, {"cap": "day", "resets_at": "2031-01-01T00:00:00+00:00"}, reason="budget")
+    dear = call_row("b4", held_micros=200_000, cost_micros=250_000, model=call.model)
+    block = BlockedModel.objects.create(model=call.model, call=dear, since=timezone.now())
+    run = f"/admin/workflows/instance/{waiting.pk}"
+    ledger = "/admin/publishing"
+    return {
+        "desk": "/admin/",
+        "run": f"{run}/change/",
+        "regenerate": f"{run}/regenerate/",
+        "regenerate from": f"{run}/regenerate/?entry=generate",
+        "paid answer": f"{run}/use-paid-answer/",
+        "spend": f"{ledger}/call/spend/",
+        "caps": f"{ledger}/cap/",
+        "prices": f"{ledger}/price/",
+        "new price": f"{ledger}/price/add/",
+        "blocked": f"{ledger}/blockedmodel/",
+        "block": f"{ledger}/blockedmodel/{block.pk}/change/",
+        "clear": f"{ledger}/blockedmodel/{block.pk}/clear/",
+    }
+
+
 @contextmanager
 def signed_in(program: str, address: str, **context: Any) -> Iterator[Page]:
     """Sign an operator in at the server's own page."""
@@ -84,13 +116,15 @@ def signed_in(program: str, address: str, **context: Any) -> Iterator[Page]:
         browser.close()
 
 
+@pytest.mark.parametrize("pages", ["house", "money"])
 def test_every_page_is_accessible_wide_enough_and_true_to_its_policy(
-    live_server: Any, chromium_path: str, house: dict[str, str]
+    live_server: Any, chromium_path: str, pages: str, request: pytest.FixtureRequest
 ) -> None:
+    addresses: dict[str, str] = request.getfixturevalue(pages)
     with signed_in(chromium_path, live_server.url) as page:
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text))
-        for name, address in house.items():
+        for name, address in addresses.items():
             page.goto(address)
             for width, scheme in LOOKS:
                 assert (name, width, scheme, _faults(page, width, scheme)) == (
@@ -122,6 +156,30 @@ def test_an_operator_retries_a_failed_step_without_javascript(
         page.get_by_role("button", name="Retry failed step").click()
         assert "Now trial_second of trial-a is tried again." in page.content()
     assert Instance.objects.get(key="a").status == Status.WAITING
+
+
+def test_an_operator_pays_again_clears_a_model_and_uses_an_answer_without_javascript(
+    live_server: Any, chromium_path: str, money: dict[str, str]
+) -> None:
+    with signed_in(chromium_path, live_server.url, java_script_enabled=False) as page:
+        page.goto(money["block"])
+        page.get_by_role("link", name="Clear").click()
+        page.get_by_label("Reason").fill("the price is right")
+        page.get_by_role("button", name="Clear").click()
+        assert "1 instance that waited for it goes on." in page.content()
+        page.goto(money["run"])
+        page.get_by_role("link", name="Use the paid answer").click()
+        page.get_by_role("button", name="Use the paid answer").click()
+        assert f"Now generate of {ID} goes on with the answer that is paid." in page.content()
+        page.get_by_role("link", name="Regenerate").click()
+        page.get_by_role("link", name="generate", exact=True).click()
+        page.get_by_label("the lane's current one: version 2").check()
+        page.get_by_label("Reason").fill("too long")
+        page.get_by_role("button", name="Regenerate for at most").click()
+        assert f"Now {ID} pays again from generate on, as generation 2." in page.content()
+    assert Regeneration.objects.get().bundle == 2
+    assert not BlockedModel.objects.exists()
+    assert Call.objects.get(brief_id="b1").outcome.startswith("accepted by op")
 
 
 @pytest.mark.parametrize("width", [390, 1440])

@@ -6,10 +6,12 @@ from pytest_django import Settings
 from lanes.models import Lane
 from lanes.selection import plan_for
 from lanes.versions import read_specs, save_bundle
+from publishing.ledger.bulk_estimates import estimate_going_on, estimate_restarts
 from publishing.ledger.errors import UnknownPriceError
 from publishing.ledger.estimates import estimate_brief, estimate_verb
 from publishing.ledger.prices import worst_of_bytes
-from publishing.models import Brief, Call, Price
+from publishing.ledger.tariffs import forget_prices
+from publishing.models import Brief, Call, Price, Regeneration
 from publishing.stages.generate import GenerateOptions
 from tests.publishing.spending import call_row
 from workflows.dispatch import create_instance
@@ -86,14 +88,62 @@ def test_a_verb_expects_stored_answers_again_and_a_regeneration_does_not(lane: L
     assert estimate_verb(instance, "restart", begin=begin + 1).entries == ()
 
 
-def make_instance(lane: Lane) -> Instance:
+def test_an_answer_of_before_a_regeneration_is_not_expected_to_be_served_after_it(
+    lane: Lane,
+) -> None:
+    instance = make_instance(lane)
+    call_row("b1", answer={"content": []}, cost_micros=12_000)
+    Regeneration.objects.create(brief_id="b1", entry="generate", number=2, worst_micros=1)
+    Instance.objects.update(generation=2)
+    instance.refresh_from_db()
+    chosen = Instance.objects.all()
+    assert estimate_verb(instance, "retry", begin=0).total.expected_micros == 12_000
+    assert estimate_going_on(chosen).spend.total.expected_micros == 12_000
+    call_row("b1", key="b1/generate/2/body", answer={"content": []}, cost_micros=12_000)
+    assert estimate_verb(instance, "retry", begin=0).total.expected_micros == 0
+    assert estimate_going_on(chosen).spend.total.expected_micros == 0
+
+
+def test_many_are_summed_by_where_they_stand_and_by_what_is_stored(lane: Lane) -> None:
+    instances = [make_instance(lane, key) for key in ("b1", "b2", "b3", "b4")]
+    begin = load_plan(instances[0].graph_id, "publish").position_of("generate")
+    call_row("b1", answer={"content": []}, cost_micros=12_000)
+    Instance.objects.filter(key="b2").update(position=begin)
+    Instance.objects.filter(key="b3").update(position=begin + 1)
+    Instance.objects.filter(key="b4").update(pruned_at="2026-01-01T00:00Z")
+    chosen = Instance.objects.all()
+
+    on = estimate_going_on(chosen)
+    assert (on.instances, on.troubles) == (3, ())
+    assert (on.spend.total.expected_micros, on.spend.total.worst_micros) == (12_000, 2 * WORST)
+    again = estimate_restarts(chosen, "generate")
+    assert again.instances == 2  # b1 has not reached it
+    assert (again.spend.total.expected_micros, again.spend.total.worst_micros) == (
+        24_000,
+        2 * WORST,
+    )
+    assert estimate_restarts(chosen, None).spend.total.worst_micros == 3 * WORST
+    assert estimate_restarts(chosen, "nowhere").instances == 0
+
+
+def test_what_cannot_be_counted_is_said_once(lane: Lane) -> None:
+    for key in ("b1", "b2"):
+        make_instance(lane, key)
+    Price.objects.all().delete()
+    forget_prices()
+    found = estimate_going_on(Instance.objects.all())
+    assert (found.instances, found.spend.entries, len(found.troubles)) == (0, (), 1)
+    assert "claude-sonnet-5-5" in found.troubles[0]
+
+
+def make_instance(lane: Lane, key: str = "b1") -> Instance:
     plan = plan_for(lane)
-    payload = {"brief_id": "b1", "lane": "news", "title": "T", "summary": "S"}
+    payload = {"brief_id": key, "lane": "news", "title": "T", "summary": "S"}
     pk = create_instance(
-        workflow="publish", key="b1", partition="news", graph=plan.graph.pk,
+        workflow="publish", key=key, partition="news", graph=plan.graph.pk,
         envelope={"brief": payload}, trigger="command",
     )  # fmt: skip
     Brief.objects.create(
-        brief_id="b1", lane=lane, instance_id=pk, bundle=plan.bundle, payload=payload
+        brief_id=key, lane=lane, instance_id=pk, bundle=plan.bundle, payload=payload
     )
     return Instance.objects.get(pk=pk)

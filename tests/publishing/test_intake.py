@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from lanes.models import Lane
 from publishing.intake.submit import Sender, submit_brief
@@ -61,6 +62,39 @@ def test_submit_brief_reads_standard_input(news: Lane, monkeypatch: pytest.Monke
     body = io.TextIOWrapper(io.BytesIO(json.dumps(a_brief()).encode()))
     monkeypatch.setattr("sys.stdin", body)
     assert json.loads(run("submit_brief", "-", "--json"))["instance_id"] == "publish-b-1"
+
+
+def test_a_dry_run_says_what_it_would_cost_and_keeps_nothing(
+    news: Lane, file: Path, prices: None, settings: Settings
+) -> None:
+    settings.ANTHROPIC_API_KEY = "sk-test"
+    told = run("submit_brief", str(file), "--dry-run")
+    assert told.startswith("b-1: would be queued in lane news; nothing was kept\n")
+    assert "generate: expected $0.045, at most $0.728005" in told
+    answer = json.loads(run("submit_brief", str(file), "--dry-run", "--json"))
+    assert (answer["detail"], list(answer["forecast"]["entries"])) == (
+        "would be queued", ["generate"],
+    )  # fmt: skip
+    assert rows() == NO_ROWS
+    assert run("submit_brief", str(file)).startswith("publish-b-1: queued")
+
+
+def test_a_dry_run_of_a_known_brief_counts_as_no_duplicate(news: Lane, file: Path) -> None:
+    run("submit_brief", str(file))
+    file.write_text(json.dumps(a_brief(title="Redrafted")))
+    answer = json.loads(run("submit_brief", str(file), "--dry-run", "--json"))
+    assert answer == {
+        "brief_id": "b-1", "lane": "news", "detail": "already queued", "changed": ["/title"],
+        "forecast": None,
+    }  # fmt: skip
+    assert Brief.objects.get().duplicates == 0
+
+
+def test_a_dry_run_refuses_what_the_intake_refuses(news: Lane, file: Path) -> None:
+    Lane.objects.update(closed_because="moved")
+    with pytest.raises(CommandError, match="moved"):
+        run("submit_brief", str(file), "--dry-run")
+    assert rows() == NO_ROWS
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,6 @@
 """Regenerate: once for one wish, under new keys, the same brief's cap, and the chosen bundle."""
 
-import io
-import json
-
 import pytest
-from django.core.management import CommandError, call_command
 
 from lanes.models import Bundle, Lane
 from lanes.versions import Specs, save_bundle
@@ -168,28 +164,4 @@ def test_what_cannot_be_regenerated_is_refused_and_nothing_changes(
     instance.refresh_from_db()
     with pytest.raises(error):
         regenerate(ID, entry, actor="ann", why=why, bundle="same", generation=1)
-    assert nothing_changed(instance)
-
-
-def test_the_command_says_what_it_may_cost_and_regenerates(instance: Instance) -> None:
-    out = io.StringIO()
-    arguments = (ID, "generate", "--bundle", "current", "--why", "too long", "--yes", "--json")
-    call_command("regenerate", *arguments, stdout=out)
-    worst = worst_case(GenerateOptions())
-    assert json.loads(out.getvalue()) == {
-        "instance_id": ID,
-        "regeneration": 2,
-        "worst_micros": worst,
-        "left_micros": 2_000_000,
-        "entries": {"generate": worst},
-    }
-    assert Regeneration.objects.get().bundle == 2
-
-
-def test_the_command_without_a_terminal_or_a_yes_changes_nothing(
-    instance: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO())
-    with pytest.raises(CommandError, match=r"at most \$0\.\d\d; the brief's cap has \$2\.00 left"):
-        call_command("regenerate", ID, "generate", "--why", "too long")
     assert nothing_changed(instance)

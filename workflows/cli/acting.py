@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db.models import QuerySet
 
 from workflows import verbs
 from workflows.bulk import BulkVerb
@@ -19,7 +20,8 @@ from workflows.cli.arguments import (
     read_ids,
 )
 from workflows.cli.console import Console
-from workflows.cli.ordering import add_yes, order_bulk
+from workflows.cli.forecasting import Forecast
+from workflows.cli.ordering import add_yes, instances, order_bulk
 from workflows.errors import UnknownInstanceError, WorkflowError, plain
 from workflows.events import send_event
 from workflows.models import Instance
@@ -60,7 +62,9 @@ def run_verb(name: str, options: dict[str, Any], console: Console) -> bool:
         "retry": verbs.retry,
         "terminate": verbs.terminate,
     }[name]
-    return _apply(_chosen(options), partial(call, **_signed(options)), console)
+    ids = _chosen(options)
+    forecast = _agree(name, ids, options, console)
+    return _apply(ids, partial(call, **_signed(options)), console, forecast=forecast)
 
 
 def declare_restart(parser: ArgumentParser) -> None:
@@ -78,6 +82,7 @@ def run_restart(options: dict[str, Any], console: Console) -> bool:
         _refuse(options, "generation", "a filter's instances restart from whatever they are in")
         return order_bulk(BulkVerb("restart", entry=options["first"]), options, console)
     ids = _chosen(options)
+    forecast = _agree("restart", ids, options, console, entry=options["first"])
     seen = dict(
         Instance.objects.filter(instance_id__in=ids).values_list("instance_id", "generation")
     )
@@ -90,7 +95,7 @@ def run_restart(options: dict[str, Any], console: Console) -> bool:
             instance_id, generation=generation, entry=options["first"], **_signed(options)
         )
 
-    return _apply(ids, restart, console)
+    return _apply(ids, restart, console, forecast=forecast)
 
 
 def declare_replace_output(parser: ArgumentParser) -> None:
@@ -98,6 +103,7 @@ def declare_replace_output(parser: ArgumentParser) -> None:
     parser.add_argument("ids", nargs="+", type=plain, metavar="ID", help="whole, or latest")
     parser.add_argument("--entry", type=plain, required=True, help="whose output it is")
     _add_json_input(parser, "--output", "what the remaining steps read", required=True)
+    add_yes(parser)
     add_signature(parser)
     add_json(parser)
 
@@ -110,7 +116,9 @@ def run_replace_output(options: dict[str, Any], console: Console) -> bool:
             instance_id, options["entry"], options["output"], **_signed(options)
         )
 
-    return _apply(read_ids(options["ids"]), replace, console)
+    ids = read_ids(options["ids"])
+    forecast = _agree("replace-output", ids, options, console)
+    return _apply(ids, replace, console, forecast=forecast)
 
 
 def declare_send_event(parser: ArgumentParser) -> None:
@@ -141,7 +149,35 @@ def run_send_event(options: dict[str, Any], console: Console) -> bool:
             why=options["why"],
         )
 
-    return _apply(_chosen(options), send, console, already="an event with this key was sent before")
+    ids = _chosen(options)
+    forecast = console.foretell("send-event", None, _found(ids))  # what waits was meant to go on
+    already = "an event with this key was sent before"
+    return _apply(ids, send, console, forecast=forecast, already=already)
+
+
+def _agree(
+    verb: str,
+    ids: Sequence[str],
+    options: dict[str, Any],
+    console: Console,
+    *,
+    entry: str | None = None,
+) -> Forecast | None:
+    """Say what the verb may cost and ask, where it may cost anything.
+
+    Raises:
+        CommandError: the answer was no, or nobody could be asked; nothing changed.
+    """
+    forecast = console.foretell(verb, entry, _found(ids))
+    if forecast is None:
+        return None
+    if not console.confirm(f"{verb} {instances(len(ids))}?", yes=options["yes"]):
+        raise CommandError("not confirmed; nothing changed")
+    return forecast
+
+
+def _found(ids: Sequence[str]) -> QuerySet[Instance]:
+    return Instance.objects.filter(instance_id__in=ids)
 
 
 def _chosen(options: dict[str, Any]) -> list[str]:
@@ -172,12 +208,18 @@ def _add_json_input(
 
 
 def _apply(
-    ids: Sequence[str], apply: Apply, console: Console, *, already: str = "it was so already"
+    ids: Sequence[str],
+    apply: Apply,
+    console: Console,
+    *,
+    forecast: Forecast | None = None,
+    already: str = "it was so already",
 ) -> bool:
     """Apply to each, whatever becomes of the others; return whether none was refused."""
     results = [_try(instance_id, apply, already) for instance_id in ids]
     if console.as_json:
-        console.document({"results": [vars(each) for each in results]})
+        told = {"forecast": forecast.fields} if forecast else {}
+        console.document({"results": [vars(each) for each in results]} | told)
     else:
         for each in results:
             _print(each, console)

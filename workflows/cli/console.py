@@ -8,6 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import CommandError, OutputWrapper
+from django.db.models import QuerySet
+
+from workflows.cli.forecasting import Forecast, Forecaster, foretell_nothing
+from workflows.models import Instance
 
 GAP = "  "
 CELL_CHARACTERS_MAX = 60
@@ -19,11 +23,13 @@ class Console:
 
     Attributes:
         as_json: print one JSON document on stdout and nothing else.
+        forecaster: what is said before a verb is confirmed.
     """
 
     out: OutputWrapper
     err: OutputWrapper
     as_json: bool
+    forecaster: Forecaster = foretell_nothing
 
     def document(self, value: Any) -> None:
         """Print JSON; once a run."""
@@ -52,6 +58,13 @@ class Console:
                 for text, width, right in zip(row, widths, is_number, strict=True)
             )
             self.line(indent + GAP.join(aligned).rstrip())
+
+    def foretell(self, verb: str, entry: str | None, chosen: QuerySet[Instance]) -> Forecast | None:
+        """Say what the verb may cost, beside the result; return it, where there is anything."""
+        forecast = self.forecaster(verb, entry, chosen)
+        if forecast is not None:
+            self.note(forecast.words)
+        return forecast
 
     def confirm(self, question: str, *, yes: bool) -> bool:
         """Ask y/N on the terminal.

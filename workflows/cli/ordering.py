@@ -24,7 +24,7 @@ from workflows.models import BulkOperation, Instance, Status
 
 def add_yes(parser: ArgumentParser) -> None:
     """Declare that the question is answered already."""
-    parser.add_argument("--yes", action="store_true", help="of a filter: do not ask")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def declare_start(parser: ArgumentParser) -> None:
@@ -57,14 +57,17 @@ def order_bulk(verb: BulkVerb, options: dict[str, Any], console: Console) -> boo
             f"say whom to {verb.name}: instance IDs, or a filter such as --status errored"
         )
     chosen = read_filter(options)
-    count = chosen.instances().count()
+    found = chosen.instances()
+    count = found.count()
     if not count:
         return _say_nothing_fits(console)
+    forecast = console.foretell(verb.name, verb.entry, found)
     if not console.confirm(f"{verb.name} {instances(count)}?", yes=options["yes"]):
         raise CommandError("not confirmed; nothing was ordered")
     operation = start_bulk(verb, chosen, actor=options["actor"], why=options["why"])
     if console.as_json:
-        console.document({"operation": _row(operation, None)})
+        told = {"forecast": forecast.fields} if forecast else {}
+        console.document({"operation": _row(operation, None)} | told)
     else:
         console.line(
             f"Ordered {verb.name} for {instances(operation.total)}: operation {operation.pk}. "

@@ -118,9 +118,7 @@ SUBCOMMANDS: Sequence[Subcommand | Family] = (
 )
 
 
-def add_subcommands(
-    parser: ArgumentParser, subcommands: Sequence[Subcommand | Family] = SUBCOMMANDS
-) -> None:
+def add_subcommands(parser: ArgumentParser, subcommands: Sequence[Subcommand | Family]) -> None:
     """Declare them under a parser; the chosen one's function is the option `run`."""
     group = parser.add_subparsers(dest="verb", required=True)
     for each in subcommands:

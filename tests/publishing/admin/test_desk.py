@@ -1,5 +1,6 @@
 """Articles, caps and calls in the admin."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from publishing.intake.texts import text_digest
 from publishing.models import Article, Brief, Call, Cap, Text
 from publishing.payloads import Brief as Payload
 from tests.publishing.admin.conftest import errored, person, signed_in
-from workflows.models import LogEntry
+from workflows.models import LogEntry, Reason, Status
 
 pytestmark = pytest.mark.django_db
 ARTICLES = "/admin/publishing/article/"
@@ -116,3 +117,29 @@ def test_the_list_of_calls_adds_up_what_is_listed() -> None:
     assert "cost <strong>$0.2015</strong>; open ones hold <strong>$0.20</strong>" in shown
     assert "$0.20 (answer lost)" in shown
     assert "Spent today" in client.get("/admin/").content.decode()
+
+
+def test_the_desk_says_what_is_waited_for_how_many_do_and_when_it_resets(operator: Client) -> None:
+    resets = "2031-01-01T00:00:00+00:00"
+    asks = {"asked_micros": 5, "resets_at": resets}
+    for key, reason, data in (
+        ("a", Reason.BUDGET, asks | {"cap": "day"}),
+        ("b", Reason.BUDGET, asks | {"cap": "day"}),
+        ("c", Reason.BUDGET, asks | {"cap": "lane-day"}),
+        ("d", Reason.BUDGET, {"cap": "brief", "resets_at": None}),
+        ("e", Reason.OPERATOR, {"model": "m", "call": 1}),
+        ("f", Reason.OPERATOR, {"call": 1, "request_hash": "x"}),
+        ("g", Reason.OPERATOR, {"lost_sends": 3}),
+    ):
+        error = {"type": "Park", "message": "x", "data": data}
+        errored(key, status=Status.WAITING, reason=reason, error=error, finished_at=None)
+    reset = datetime(2031, 1, 1, tzinfo=UTC)
+    found = operator.get("/admin/").context["board"].waits
+    assert [(each.what, each.number, each.resets_at) for each in found] == [
+        ("today’s cap on everything", 2, reset),
+        ("the cap of its brief", 1, None),
+        ("today’s cap of the lane p", 1, reset),
+        ("an answer that is paid for another request: use it, or regenerate", 1, None),
+        ("answers that were lost three times: regenerate, or retry", 1, None),
+        ("m, which is blocked: correct its price, and clear it", 1, None),
+    ]

@@ -81,10 +81,10 @@ def test_a_form_that_is_wrong_saves_nothing(keeper: Client, typed: dict[str, str
 
 
 def test_a_model_gets_its_first_price(keeper: Client) -> None:
-    form = keeper.get(f"{LIST}new/?kind=image").content.decode()
+    form = keeper.get(f"{LIST}add/?kind=image").content.decode()
     assert "dollars an image" in form
     keeper.post(
-        f"{LIST}new/",
+        f"{LIST}add/",
         {"kind": "image", "model": "pictor", "above": "0", "size": "1024x1024", "quality": "low",
          "image": "0.006", "batch_percent": "100", "source": "their page"},
     )  # fmt: skip
@@ -105,7 +105,7 @@ def test_ending_a_price_is_asked_keeps_the_row_and_shows_that_calls_are_refused(
     assert "changed by somebody else" in again
 
 
-@pytest.mark.parametrize("page", ["new/", "{pk}/next/", "{pk}/end/", "{pk}/delete/"])
+@pytest.mark.parametrize("page", ["add/", "{pk}/next/", "{pk}/end/", "{pk}/delete/"])
 def test_who_may_only_look_changes_nothing_and_nobody_deletes(page: str) -> None:
     client = signed_in(person("vera", "publishing.view_price", "publishing.delete_price"))
     before = list(Price.objects.order_by("pk").values())

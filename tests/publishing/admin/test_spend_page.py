@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from lanes.models import Lane
-from publishing.models import BlockedModel, Bucket, Cap
+from publishing.models import Bucket, Cap
 from tests.publishing.admin.conftest import person, signed_in
 from tests.publishing.spending import NOON, call_row
 
@@ -25,8 +25,7 @@ def reader() -> Client:
 def keeper() -> Client:
     return signed_in(
         person("kim", "publishing.add_cap", "publishing.change_cap", "publishing.delete_cap",
-               "publishing.view_cap", "publishing.view_blockedmodel",
-               "publishing.delete_blockedmodel")
+               "publishing.view_cap")
     )  # fmt: skip
 
 
@@ -91,9 +90,3 @@ def test_a_lane_gets_a_lower_cap_of_its_own_and_no_higher_one(keeper: Client) ->
         keeper.post(f"/admin/publishing/cap/{own.pk}/delete/", {"post": "yes"}).status_code == 302
     )
     assert not Cap.objects.filter(name="news").exists()
-
-
-def test_an_operator_clears_a_blocked_model(keeper: Client) -> None:
-    row = BlockedModel.objects.create(model="m", call=call_row("a"), since=NOON)
-    keeper.post(f"/admin/publishing/blockedmodel/{row.pk}/delete/", {"post": "yes"})
-    assert not BlockedModel.objects.exists()

@@ -1,0 +1,1 @@
+"""The subcommands of `manage.py instances` that only a publisher has: those that pay."""
