@@ -1,15 +1,24 @@
-"""Dispatch: lane in, plan out. The plan names its bundle and graph; later edits do not touch it."""
+"""Dispatch: lane in, plan out. The plan names its versions; later edits do not touch it."""
 
 from dataclasses import dataclass
 from typing import Any
 
+from lanes.compiler import compile_entries, prove_lane
 from lanes.contracts import BundleSpecs
 from lanes.models import Bundle, Lane
-from lanes.spine import SPINE
+from lanes.specs import patterns_of
+from lanes.spine import WORKFLOW
 from workflows.graphs import store_graph
 from workflows.models import StepGraph
 
-WORKFLOW = "publish"
+__all__ = [
+    "WORKFLOW",
+    "DispatchPlan",
+    "LaneWithoutBundleError",
+    "compile_entries",
+    "load_bundle",
+    "plan_for",
+]
 
 
 @dataclass(frozen=True)
@@ -17,6 +26,7 @@ class DispatchPlan:
     """What a brief of this lane is run with.
 
     Attributes:
+        lane: as it was when the plan was made.
         graph: the stored graph with the lane's options compiled in.
         bundle: the version that is in use now.
     """
@@ -24,6 +34,20 @@ class DispatchPlan:
     lane: Lane
     graph: StepGraph
     bundle: Bundle
+
+    @property
+    def envelope(self) -> dict[str, Any]:
+        """What is frozen of the lane at dispatch: its name, and the ids of its versions.
+
+        `graph` is the lane's own, null on the spine; what is run is the compiled one, which the
+        instance's row names.
+        """
+        return {
+            "lane": self.lane.name,
+            "bundle": self.bundle.pk,
+            "graph": self.lane.graph_id,
+            "options": self.lane.options_id,
+        }
 
 
 class LaneWithoutBundleError(Exception):
@@ -36,41 +60,27 @@ class LaneWithoutBundleError(Exception):
 def plan_for(lane: Lane) -> DispatchPlan:
     """Return the plan for the lane as it stands now.
 
+    Nothing is kept between calls: an edit acts on the next brief.
+
     Raises:
         LaneWithoutBundleError: no bundle is in use.
-        workflows.errors.ContractError: the lane's options do not fit its graph's steps.
+        workflows.errors.ContractError: graph or options do not fit this code's steps.
     """
     if lane.bundle is None:
         raise LaneWithoutBundleError(lane.name)
+    prove_lane(lane)
     graph = store_graph(compile_entries(lane), workflow=WORKFLOW)
     return DispatchPlan(lane=lane, graph=graph, bundle=lane.bundle)
 
 
-def compile_entries(lane: Lane) -> list[dict[str, Any]]:
-    """Return the spine's entries with the lane's own values and options laid over them."""
-    laid_over = lane.options.entries if lane.options else {}
-    return [_compile(entry, lane, laid_over) for entry in SPINE]
-
-
 def load_bundle(bundle: int) -> BundleSpecs:
-    """Return the specs of a stored bundle version; its row never changes."""
+    """Return the specs of a stored bundle version; its rows never change."""
     row = Bundle.objects.select_related("lane").get(pk=bundle)
     return BundleSpecs(
         lane=row.lane.title,
         version=row.version,
         voice=row.voice,
         audience=row.audience,
-        anti_patterns=row.anti_patterns,
+        anti_patterns=patterns_of(row),
         brief_hints=row.brief_hints,
     )
-
-
-def _compile(entry: dict[str, Any], lane: Lane, laid_over: dict[str, Any]) -> dict[str, Any]:
-    if "step" not in entry:
-        return entry
-    options = {
-        name: getattr(lane, value["lane"]) if isinstance(value, dict) and "lane" in value else value
-        for name, value in entry.get("options", {}).items()
-    }
-    options |= laid_over.get(entry.get("name", entry["step"]), {})
-    return entry | {"options": options} if options else entry

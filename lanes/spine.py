@@ -5,6 +5,8 @@ An option written as `{"lane": "hue"}` is filled from the lane's own row at disp
 
 from typing import Any
 
+WORKFLOW = "publish"  # of every lane: a brief_id is used once in all of them
+
 SPINE: list[dict[str, Any]] = [
     {"step": "validate"},
     {"step": "ground"},

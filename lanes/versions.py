@@ -1,76 +1,54 @@
-"""Save bundles and options: each save is another immutable version, in use from then on.
+"""Save bundles, options and graphs: each save is another immutable version of its lane.
 
-The lane's row is the lock under which versions are counted; the unique constraint stands behind
-it. Instances name the version that they were dispatched with, so none of this touches a run.
+`draft_…` stores a version, `save_…` stores it and puts it to use, `use_version` puts any stored
+one to use, `roll_back` makes a new version that says what an old one said. Every use is recorded;
+a version without one is a draft.
+
+The lane's row is the lock under which versions are counted and put to use; the unique constraint
+stands behind it. Instances name the versions that they were dispatched with, so none of this
+touches a run.
 """
 
-import re
-from typing import Annotated, Any
+from typing import Any
 
-import regex
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Max
-from pydantic import AfterValidator, JsonValue, TypeAdapter, ValidationError
 
-from lanes.contracts import AntiPattern
-from lanes.models import Bundle, Lane, LaneOptions
-from lanes.selection import WORKFLOW, compile_entries
-from workflows.contracts import Contract
-from workflows.errors import ContractError
-from workflows.graphs import prove_graph
+from lanes.models import Bundle, Lane, LaneGraph, LaneOptions
+from lanes.proofs import prove_on_spine, prove_options, prove_own_graph
+from lanes.specs import Specs, read_specs, specs_of
+from lanes.storing import (
+    AnyVersion,
+    lock_lane,
+    put_on_spine,
+    put_to_use,
+    store_bundle,
+    store_graph,
+    store_options,
+)
 
-_AT_ENTRY = re.compile(r"entries\[(\d+)\](?:\.options)?\.?(.*)")
-
-
-def _written(value: str) -> str:
-    """Refuse what is empty or what Postgres cannot hold."""
-    if not value.strip():
-        raise ValueError("is empty; write at least a sentence")
-    if "\x00" in value:
-        raise ValueError("contains NUL, which no text may")
-    return value
-
-
-def _compiles(pattern: AntiPattern) -> AntiPattern:
-    _written(pattern.text), _written(pattern.why)
-    if pattern.pattern is not None:
-        _written(pattern.pattern)
-        try:
-            regex.compile(pattern.pattern)
-        except regex.error as error:
-            raise ValueError(f"{pattern.pattern!r} is no regular expression: {error}") from None
-    return pattern
-
-
-Spec = Annotated[str, AfterValidator(_written)]
+__all__ = [
+    "Specs",
+    "draft_bundle",
+    "draft_graph",
+    "draft_options",
+    "prove_options",
+    "prove_own_graph",
+    "read_specs",
+    "roll_back",
+    "save_bundle",
+    "save_graph",
+    "save_options",
+    "specs_of",
+    "use_spine",
+    "use_version",
+]
 
 
-class Specs(Contract):
-    """The four specs as an editor writes them; a bundle is these with a number and a note."""
-
-    voice: Spec
-    audience: Spec
-    anti_patterns: list[Annotated[AntiPattern, AfterValidator(_compiles)]] = []
-    brief_hints: Spec
-
-
-def read_specs(given: object) -> Specs:
-    """Return the specs, or raise ContractError with the path of the first place that is wrong."""
-    try:
-        return Specs.model_validate(given)
-    except ValidationError as error:
-        raise ContractError(*first_fault(error)) from None
-
-
-def specs_of(bundle: Bundle) -> Specs:
-    """Return what a stored version says."""
-    return Specs(
-        voice=bundle.voice,
-        audience=bundle.audience,
-        anti_patterns=bundle.anti_patterns,
-        brief_hints=bundle.brief_hints,
-    )
+@transaction.atomic
+def draft_bundle(lane: Lane, specs: Specs, *, author: User | None = None, note: str = "") -> int:
+    """Store the specs as the lane's next version, not in use, and return its number."""
+    return store_bundle(lock_lane(lane), specs, author, note).version
 
 
 @transaction.atomic
@@ -79,13 +57,25 @@ def save_bundle(lane: Lane, specs: Specs, *, author: User | None = None, note: s
 
     Of two editors who save at once each makes a version of their own; the later is in use.
     """
-    locked = _lock(lane)
-    version = _next(locked.bundles.aggregate(newest=Max("version"))["newest"])
-    fields = specs.model_dump(mode="json", exclude_none=True)
-    made = Bundle.objects.create(lane=locked, version=version, author=author, note=note, **fields)
-    Lane.objects.filter(pk=lane.pk).update(bundle=made)
+    locked = lock_lane(lane)
+    made = store_bundle(locked, specs, author, note)
+    put_to_use(locked, made, author)
     lane.bundle = made
-    return version
+    return made.version
+
+
+@transaction.atomic
+def draft_options(
+    lane: Lane, entries: dict[str, Any], *, author: User | None = None, note: str = ""
+) -> int:
+    """Prove the options, store them as the lane's next version, not in use; return its number.
+
+    Raises:
+        ContractError: as `save_options`.
+    """
+    locked = lock_lane(lane)
+    prove_options(locked, entries)
+    return store_options(locked, entries, author, note).version
 
 
 @transaction.atomic
@@ -95,77 +85,131 @@ def save_options(
     """Prove the options and store them as the lane's next version, in use from now on.
 
     Raises:
-        ContractError: an option does not fit its step; nothing was stored.
+        ContractError: an option does not fit its step, of the graph in use; nothing was stored.
     """
-    locked = _lock(lane)
+    locked = lock_lane(lane)
     prove_options(locked, entries)
-    version = _next(locked.options_versions.aggregate(newest=Max("version"))["newest"])
-    made = LaneOptions.objects.create(
-        lane=locked, version=version, entries=entries, author=author, note=note
-    )
-    Lane.objects.filter(pk=lane.pk).update(options=made)
+    made = store_options(locked, entries, author, note)
+    put_to_use(locked, made, author)
     lane.options = made
-    return version
+    return made.version
 
 
 @transaction.atomic
-def use_bundle(bundle: Bundle) -> None:
-    """Put a stored version to use again; briefs from now on are written with it."""
-    locked = _lock(bundle.lane)
-    Lane.objects.filter(pk=locked.pk).update(bundle=bundle)
-
-
-def prove_options(lane: Lane, entries: object) -> None:
-    """Say whether the lane's graph can be run with these options.
+def draft_graph(
+    lane: Lane,
+    entries: list[dict[str, Any]],
+    *,
+    reason: str = "",
+    author: User | None = None,
+    note: str = "",
+) -> int:
+    """Prove the graph, store it as the lane's next version, not in use; return its number.
 
     Raises:
-        ContractError: with a path such as `ground.passes`.
+        ContractError: as `save_graph`.
     """
-    given = _read_entries(entries)
-    candidate = Lane(name=lane.name, title=lane.title, hue=lane.hue)
-    candidate.options = LaneOptions(lane=candidate, entries=given)
-    compiled = compile_entries(candidate)
-    steps = [entry.get("name", entry["step"]) for entry in compiled if "step" in entry]
-    for name in given:
-        if name not in steps:
-            raise ContractError(name, f"no step has this name; there are {', '.join(steps)}")
-    try:
-        prove_graph(compiled, workflow=WORKFLOW)
-    except ContractError as error:
-        raise ContractError(_path_in_options(error.path, compiled), error.message) from None
+    locked = lock_lane(lane)
+    prove_own_graph(locked, entries, reason=reason)
+    return store_graph(locked, entries, reason, author, note).version
 
 
-def first_fault(error: ValidationError) -> tuple[str, str]:
-    """Return path, such as `anti_patterns[2].pattern`, and message of the first fault."""
-    fault = error.errors()[0]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
-    return path.lstrip("."), fault["msg"].removeprefix("Value error, ")
+@transaction.atomic
+def save_graph(
+    lane: Lane,
+    entries: list[dict[str, Any]],
+    *,
+    reason: str = "",
+    options: dict[str, Any] | None = None,
+    author: User | None = None,
+    note: str = "",
+) -> int:
+    """Prove the graph and store it as the lane's next version, in use from now on.
+
+    Args:
+        lane: whose graph.
+        entries: as `workflows.graphs` reads them, with `{"lane": "hue"}` for the lane's values.
+        reason: why it has one, needed where it is hardly different from the spine.
+        options: saved with it, where those in use do not fit the new entries.
+        author: who saves.
+        note: what this version changes.
+
+    Raises:
+        ContractError: with the path of what does not fit, in graph or options; nothing was stored.
+    """
+    locked = lock_lane(lane)
+    prove_own_graph(locked, entries, reason=reason, options=options)
+    made = store_graph(locked, entries, reason, author, note)
+    put_to_use(locked, made, author)
+    if options is not None:
+        lane.options = store_options(locked, options, author, note)
+        put_to_use(locked, lane.options, author)
+    lane.graph = made
+    return made.version
 
 
-def _read_entries(entries: object) -> dict[str, dict[str, Any]]:
-    try:
-        given = TypeAdapter(dict[str, dict[str, JsonValue]]).validate_python(entries)
-    except ValidationError as error:
-        path, message = first_fault(error)
-        raise ContractError(path or "options", message) from None
-    for name, options in given.items():
-        for option, value in options.items():
-            if value is None:
-                raise ContractError(f"{name}.{option}", "is null; leave it out for its default")
-    return given
+@transaction.atomic
+def use_version(version: AnyVersion, *, author: User | None = None) -> None:
+    """Put a stored version to use; briefs from now on are run with it.
+
+    Raises:
+        ContractError: options or graph do not fit this code, or what else is in use.
+    """
+    locked = lock_lane(version.lane)
+    _prove_version(locked, version)
+    put_to_use(locked, version, author)
 
 
-def _path_in_options(path: str, compiled: list[dict[str, Any]]) -> str:
-    found = _AT_ENTRY.fullmatch(path)
-    if found is None:
-        return path
-    entry = compiled[int(found[1])]
-    return ".".join(part for part in (entry.get("name", entry.get("step")), found[2]) if part)
+@transaction.atomic
+def use_spine(
+    lane: Lane,
+    *,
+    options: dict[str, Any] | None = None,
+    author: User | None = None,
+    note: str = "",
+) -> None:
+    """Put the lane back on the spine; its own graphs stay stored.
+
+    Args:
+        lane: which.
+        options: saved with it, where those in use are for entries that the spine has not.
+        author: who does it.
+        note: of the options.
+
+    Raises:
+        ContractError: the options do not fit the spine; nothing changed.
+    """
+    locked = lock_lane(lane)
+    prove_on_spine(locked, options=options)
+    put_on_spine(locked, author)
+    if options is not None:
+        lane.options = store_options(locked, options, author, note)
+        put_to_use(locked, lane.options, author)
+    lane.graph = None
 
 
-def _lock(lane: Lane) -> Lane:
-    return Lane.objects.select_for_update(no_key=True).get(pk=lane.pk)
+@transaction.atomic
+def roll_back(version: AnyVersion, *, author: User | None = None) -> int:
+    """Save what an old version says as a new one, which names it; return the new number.
+
+    Raises:
+        ContractError: options or graph do not fit any more; nothing was stored.
+    """
+    locked = lock_lane(version.lane)
+    _prove_version(locked, version)
+    note = f"Rolled back to version {version.version}."
+    if isinstance(version, Bundle):
+        made: AnyVersion = store_bundle(locked, specs_of(version), author, note)
+    elif isinstance(version, LaneOptions):
+        made = store_options(locked, version.entries, author, note)
+    else:
+        made = store_graph(locked, version.entries, version.reason, author, note)
+    put_to_use(locked, made, author)
+    return made.version
 
 
-def _next(newest: int | None) -> int:
-    return (newest or 0) + 1
+def _prove_version(lane: Lane, version: AnyVersion) -> None:
+    if isinstance(version, LaneOptions):
+        prove_options(lane, version.entries)
+    elif isinstance(version, LaneGraph):
+        prove_own_graph(lane, version.entries, reason=version.reason)

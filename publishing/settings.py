@@ -97,6 +97,11 @@ DATABASE_POOLED = env.bool("DATABASE_POOLED", default=False)
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOLED
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# --- Lanes ------------------------------------------------------------------------------------
+
+# A lane may have a graph of its own if it differs from the spine by more stages than this.
+LANES_OWN_GRAPH_ABOVE = env.int("LANES_OWN_GRAPH_ABOVE", default=1)
+
 # --- Workers ----------------------------------------------------------------------------------
 
 WORKFLOWS_THREADS = env.int("WORKFLOWS_THREADS", default=16)

@@ -160,8 +160,8 @@ class LaneForm(_LaneModelForm):
         self.new_options = given
 
     def _with_typed_values(self, cleaned: dict[str, Any]) -> Lane:
-        hue = cleaned.get("hue")
-        return Lane(name=self.instance.name, title=cleaned.get("title", ""), hue=hue or 0)
+        typed = {name: cleaned.get(name) for name in ("title", "description", "hue")}
+        return Lane(name=self.instance.name, graph=self.instance.graph, **typed)
 
     def _current(self) -> tuple[Bundle | None, Any]:
         if not self.instance.pk:

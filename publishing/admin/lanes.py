@@ -18,8 +18,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from lanes.models import Bundle, Lane, LaneOptions
-from lanes.versions import save_bundle, save_options, use_bundle
+from lanes.models import Bundle, Lane, LaneGraph, LaneOptions
+from lanes.versions import save_bundle, save_options, use_version
 from publishing.admin.base import HouseAdmin, ReadOnlyAdmin
 from publishing.admin.bundle_form import LANE_FIELDS, LaneForm
 from publishing.admin.marks import lane_mark, moment
@@ -171,7 +171,8 @@ class BundleAdmin(VersionAdmin):
         bundle = self.get_object(request, object_id)
         if bundle is None:
             raise Http404(f"no bundle is {object_id}")
-        use_bundle(bundle)
+        author: Any = request.user
+        use_version(bundle, author=author)
         kept = Instance.objects.filter(partition=bundle.lane.name, status__in=OPEN).count()
         messages.success(request, _said(bundle.version, kept))
         return HttpResponseRedirect(reverse("admin:lanes_bundle_change", args=[bundle.pk]))
@@ -219,6 +220,30 @@ class LaneOptionsAdmin(VersionAdmin):
     @admin.display(description="options")
     def entries_shown(self, obj: LaneOptions) -> SafeString:
         """Return the options as JSON."""
+        return format_html('<pre class="json">{}</pre>', json.dumps(obj.entries, indent=2))
+
+
+@admin.register(LaneGraph)
+class LaneGraphAdmin(VersionAdmin):
+    """Versions of lanes' own graphs."""
+
+    list_display = ("version_name", "of_lane", "in_use", "note", "by", "saved")
+    fields = ("of_lane", "version", "in_use", "reason", "entries_shown", "note", "by", "saved")
+    readonly_fields = ("of_lane", "in_use", "by", "saved", "entries_shown")
+
+    @admin.display(description="version", ordering="-version")
+    def version_name(self, obj: LaneGraph) -> str:
+        """Return lane and number."""
+        return f"{obj.lane.name} graph {obj.version}"
+
+    @admin.display(description="in use", boolean=True)
+    def in_use(self, obj: LaneGraph) -> bool:
+        """Return whether briefs are run with it now."""
+        return obj.lane.graph_id == obj.pk
+
+    @admin.display(description="entries")
+    def entries_shown(self, obj: LaneGraph) -> SafeString:
+        """Return the entries as JSON."""
         return format_html('<pre class="json">{}</pre>', json.dumps(obj.entries, indent=2))
 
 

@@ -101,7 +101,7 @@ def _find(brief_id: str) -> Brief | None:
 def _find_lane(name: object) -> Lane | None:
     if not isinstance(name, str) or not _LANE_NAME.fullmatch(name):
         return None  # Postgres could not even be asked for some of these
-    return Lane.objects.select_related("bundle", "options").filter(name=name).first()
+    return Lane.objects.select_related("bundle", "options", "graph").filter(name=name).first()
 
 
 def _absorb(first: Brief, payload: dict[str, Any], sender: Sender) -> Submission:
@@ -136,11 +136,7 @@ def _create(brief: Payload, payload: dict[str, Any], plan: DispatchPlan, sender:
         key=brief.brief_id,
         partition=plan.lane.name,
         graph=plan.graph.pk,
-        envelope={
-            "brief": brief.model_dump(mode="json", exclude_unset=True),
-            "lane": plan.lane.name,
-            "bundle": plan.bundle.pk,
-        },
+        envelope={"brief": brief.model_dump(mode="json", exclude_unset=True)} | plan.envelope,
         trigger=sender.trigger,
     )
     _refuse_haste(sender.routine)

@@ -85,6 +85,15 @@ def cap_for(caps: Caps, scope: str, lane: str) -> int:
     return min(general, caps.get((scope, lane), general))
 
 
+def brief_cap_of(lane: str) -> int:
+    """Return the most that one brief of the lane may cost as the caps are now.
+
+    Raises:
+        MissingCapError: there is no cap on briefs.
+    """
+    return cap_for(read_caps(), Cap.Scope.BRIEF, lane)
+
+
 def limits_for(payer: Payer, today: date, caps: Caps) -> list[Limit]:
     """Return the buckets that bound the payer, in the order in which they are locked.
 

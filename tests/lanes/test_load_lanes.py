@@ -63,9 +63,10 @@ def test_loading_makes_lane_first_bundle_and_options(file: Path) -> None:
     assert lane.bundle is not None
     assert lane.options is not None
     assert lane.bundle.note == "First version."
-    assert lane.bundle.anti_patterns == [
-        {"text": "Hype.", "why": "It tires.", "severity": "flag", "pattern": r"\bhuge\b"}
-    ]
+    assert [
+        (row.place, row.text, row.why, row.severity, row.pattern)
+        for row in lane.bundle.anti_patterns.all()
+    ] == [(0, "Hype.", "It tires.", "flag", r"\bhuge\b")]
     assert lane.options.entries == {"ground": {"passes": 2}}
 
 
@@ -178,7 +179,7 @@ def test_a_dump_of_the_shipped_lanes_loads_into_an_empty_house_as_the_same(tmp_p
     dumped = tmp_path / "dump.toml"
     dumped.write_text(run("dump_lanes"))
     before = run("dump_lanes", json=True)
-    Lane.objects.update(bundle=None, options=None)
+    Lane.objects.update(bundle=None, options=None, graph=None)
     Lane.objects.all().delete()
 
     run("load_lanes", dumped)
@@ -220,3 +221,16 @@ def test_any_text_comes_back_as_it_was_written(text: str) -> None:
               "options": {"a b": {"list": [text, text * 40], "on": True, "deep": [{"x": 1.5}, 2],
                                   "in": {"k": text}}}}]  # fmt: skip
     assert tomllib.loads(write_lanes(lanes)) == {"lane": lanes}
+
+
+def test_anti_patterns_keep_their_order(file: Path) -> None:
+    more = "\n".join(
+        f'[[lane.bundle.anti_patterns]]\ntext = "T{n}"\nwhy = "W"\n' for n in range(12)
+    )
+    file.write_text(NEWS.replace("[lane.options", more + "\n[lane.options"))
+    run("load_lanes", file)
+
+    bundle = Bundle.objects.get()
+    texts = [row.text for row in bundle.anti_patterns.all()]
+    assert texts == ["Hype.", *(f"T{n}" for n in range(12))]
+    assert bundle.pattern_count == 13

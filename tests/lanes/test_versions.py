@@ -6,16 +6,18 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection
 
-from lanes.models import Bundle, Lane, LaneOptions
+from lanes.models import AntiPattern, Bundle, Lane, LaneGraph, LaneOptions, VersionUse
 from lanes.selection import compile_entries, load_bundle, plan_for
 from lanes.versions import (
     prove_options,
     read_specs,
     save_bundle,
+    save_graph,
     save_options,
     specs_of,
-    use_bundle,
+    use_version,
 )
+from tests.lanes.broken_graphs import research
 from workflows.errors import ContractError
 
 SPECS: dict[str, Any] = {"voice": "Plain.", "audience": "Readers.", "brief_hints": "Short."}
@@ -77,7 +79,7 @@ def test_the_database_refuses_to_change_a_stored_version(lane: Lane) -> None:
 @pytest.mark.django_db
 def test_an_older_version_can_be_put_to_use_again_and_the_next_save_counts_on(lane: Lane) -> None:
     save_bundle(lane, read_specs(SPECS | {"voice": "Dry."}))
-    use_bundle(Bundle.objects.get(lane=lane, version=1))
+    use_version(Bundle.objects.get(lane=lane, version=1))
 
     lane.refresh_from_db()
     assert lane.bundle is not None
@@ -126,12 +128,12 @@ def test_saved_options_are_laid_over_the_graph_from_then_on(lane: Lane) -> None:
 @pytest.mark.parametrize(
     ("entries", "path"),
     [
-        ({"ground": {"passes": "many"}}, "ground.options.passes"),
-        ({"gruond": {"passes": 2}}, "gruond"),
-        ({"publish_at": {"x": 1}}, "publish_at"),
-        ({"ground": 2}, "ground"),
+        ({"ground": {"passes": "many"}}, "options.ground.passes"),
+        ({"gruond": {"passes": 2}}, "options.gruond"),
+        ({"publish_at": {"x": 1}}, "options.publish_at"),
+        ({"ground": 2}, "options.ground"),
         ([], "options"),
-        ({"ground": {"passes": None}}, "ground.passes"),
+        ({"ground": {"passes": None}}, "options.ground.passes"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_by_path_and_nothing_is_stored(
@@ -140,7 +142,7 @@ def test_options_that_do_not_fit_are_refused_by_path_and_nothing_is_stored(
     with pytest.raises(ContractError) as refused:
         save_options(lane, entries)
 
-    assert refused.value.path == path.replace(".options.", ".")
+    assert refused.value.path == path
     assert LaneOptions.objects.count() == 0
     lane.refresh_from_db()
     assert lane.options is None
@@ -150,3 +152,62 @@ def test_options_that_do_not_fit_are_refused_by_path_and_nothing_is_stored(
 def test_proving_options_stores_nothing(lane: Lane) -> None:
     prove_options(lane, {"ground": {"passes": 2}})
     assert LaneOptions.objects.count() == 0
+
+
+PATTERN = {"text": "Hype.", "why": "It tires.", "severity": "flag", "pattern": r"\bhuge\b"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("changed", [{"text": "Praise."}, {"place": 3}, {"pattern": ""}])
+def test_the_database_refuses_to_change_an_anti_pattern(lane: Lane, changed: Any) -> None:
+    save_bundle(lane, read_specs(SPECS | {"anti_patterns": [PATTERN]}))
+    with pytest.raises(IntegrityError, match="a stored version never changes"):
+        AntiPattern.objects.update(**changed)
+
+
+@pytest.mark.django_db
+def test_the_database_refuses_another_anti_pattern_of_a_stored_version(lane: Lane) -> None:
+    assert lane.bundle is not None
+    with pytest.raises(IntegrityError, match="a stored version never changes"):
+        AntiPattern.objects.create(bundle=lane.bundle, place=0, text="Late.", why="Too late.")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("changed", [{"entries": []}, {"reason": "Another."}, {"note": "x"}])
+def test_the_database_refuses_to_change_a_stored_graph(lane: Lane, changed: Any) -> None:
+    save_graph(lane, research())
+    with pytest.raises(IntegrityError, match="a stored version never changes"):
+        LaneGraph.objects.update(**changed)
+
+
+@pytest.mark.django_db
+def test_the_database_refuses_to_change_who_used_what(lane: Lane) -> None:
+    with pytest.raises(IntegrityError, match="a stored version never changes"):
+        VersionUse.objects.update(bundle=None, kind="graph")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_editors_who_save_graphs_and_options_at_once_none_loses_a_version(lane: Lane) -> None:
+    together, made = threading.Barrier(6), []
+
+    def save(number: int) -> None:
+        together.wait()
+        if number % 2:
+            made.append(("graph", save_graph(lane, research(), note=f"Graph {number}")))
+        else:
+            made.append(("options", save_options(lane, {"ground": {"passes": 2}})))
+        connection.close()
+
+    editors = [threading.Thread(target=save, args=(n,)) for n in range(6)]
+    for editor in editors:
+        editor.start()
+    for editor in editors:
+        editor.join()
+
+    assert sorted(made) == [("graph", 1), ("graph", 2), ("graph", 3),
+                            ("options", 1), ("options", 2), ("options", 3)]  # fmt: skip
+    lane = Lane.objects.select_related("graph", "options").get(pk=lane.pk)
+    assert lane.graph is not None
+    assert lane.options is not None
+    assert (lane.graph.version, lane.options.version) == (3, 3)
+    assert VersionUse.objects.exclude(kind="bundle").count() == 6

@@ -1,4 +1,4 @@
-"""Load lanes, their first bundles and options from a TOML file; twice changes nothing."""
+"""Load lanes, their bundles, options and graphs from a TOML file; twice changes nothing."""
 
 import json
 from argparse import ArgumentParser
@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from lanes.files import LanesFileError, Loaded, load_lanes, read_lanes
+from lanes.files import LanesFileError, read_lanes
+from lanes.loading import Loaded, load_lanes
 
 DEFAULT_FILE = Path(__file__).resolve().parents[2] / "lanes.toml"
 
@@ -33,9 +34,9 @@ class Command(BaseCommand):
         file: Path = options["file"]
         try:
             lanes = read_lanes(file)
+            done = load_lanes(lanes, source=file.name, overwrite=options["overwrite"])
         except LanesFileError as error:
             raise CommandError(str(error)) from None
-        done = load_lanes(lanes, source=file.name, overwrite=options["overwrite"])
         if options["json"]:
             self.stdout.write(json.dumps([asdict(lane) for lane in done], indent=2))
             return
@@ -49,6 +50,8 @@ def _line(done: Loaded) -> str:
         said.append(f"bundle {done.bundle} in use")
     if done.options:
         said.append(f"options {done.options} in use")
+    if done.graph is not None:
+        said.append(f"graph {done.graph} in use" if done.graph else "back on the spine")
     if done.updated:
         said.append(f"{', '.join(done.updated)} taken from the file")
     if done.kept:

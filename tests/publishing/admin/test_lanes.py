@@ -7,8 +7,9 @@ from django.test import Client
 
 from lanes.models import Bundle, Lane, LaneOptions
 from lanes.selection import compile_entries, plan_for
-from lanes.versions import read_specs, save_bundle, specs_of
+from lanes.versions import read_specs, save_bundle, save_graph, specs_of
 from publishing.models import Brief
+from tests.lanes.broken_graphs import research
 from tests.publishing.admin.conftest import errored, person, signed_in
 from workflows.models import Instance, Status
 
@@ -141,8 +142,8 @@ def test_anti_patterns_are_added_and_removed_by_rows(editor: Client, lane: Lane)
 
     lane.refresh_from_db()
     assert lane.bundle is not None
-    assert lane.bundle.anti_patterns == [
-        {"text": "Lists of ten.", "why": "Nobody finishes them.", "severity": "warn"}
+    assert [(row.text, row.why, row.severity) for row in lane.bundle.anti_patterns.all()] == [
+        ("Lists of ten.", "Nobody finishes them.", "warn")
     ]
 
 
@@ -190,6 +191,23 @@ def test_an_older_version_is_put_to_use_again_by_a_post(editor: Client, lane: La
     editor.post(address)
     lane.refresh_from_db()
     assert lane.bundle_id == first.pk
+    used = first.uses.latest("used_at")
+    assert (used.author and used.author.get_username(), first.uses.count()) == ("edna", 2)
+
+
+def test_a_graph_of_its_own_is_shown_and_options_are_proved_against_it(lane: Lane) -> None:
+    save_graph(lane, research(), note="Deeper.")
+    client = signed_in(
+        person("edna", "lanes.change_lane", "lanes.view_lane", "lanes.view_lanegraph")
+    )
+    shown = client.get(f"/admin/lanes/lanegraph/{lane.graph_id}/change/").content.decode()
+    assert ("Deeper." in shown, "&quot;deepen&quot;" in shown) == (True, True)
+
+    data = form_of(client, page_of(lane)) | {"option_values": '{"deepen": {"passes": 1}}'}
+    assert client.post(page_of(lane), data).status_code == 302
+    lane = Lane.objects.get(pk=lane.pk)
+    assert lane.options is not None
+    assert lane.options.entries == {"deepen": {"passes": 1}}
 
 
 @pytest.mark.parametrize("permissions", [(), ("lanes.view_bundle", "lanes.view_lane")])

@@ -45,6 +45,8 @@ def test_the_envelope_freezes_the_brief_its_lane_and_its_bundle(post: Post, news
         "brief": a_brief(publish_at="2031-05-01T09:00:00Z", notes=None),
         "lane": "news",
         "bundle": news.bundle_id,
+        "graph": None,
+        "options": None,
     }
     assert Brief.objects.get().payload["publish_at"] == "2031-05-01t09:00:00z"
 

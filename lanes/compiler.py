@@ -1,0 +1,188 @@
+"""From a lane to the entries that its briefs are run with, and the proof that they can be.
+
+A lane has its own graph or the spine. The lane's values are filled in, its options are laid over,
+and the result is proved by `workflows.graphs`: at every save, by `manage.py check`, by load_lanes,
+and again at dispatch. All four name the same place in the same words, because it is this code.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lanes.models import Lane
+from lanes.plain_json import read_entries, read_options
+from lanes.spine import SPINE, WORKFLOW
+from workflows.errors import ContractError, UnknownStepError
+from workflows.graphs import Plan, prove_graph
+from workflows.registry import get_step
+
+LANE_VALUES = ("name", "title", "description", "hue")
+
+Entries = list[dict[str, Any]]
+
+_AT = re.compile(r"entries\[(?P<position>\d+)\](?:\.options(?:\.(?P<option>\w+))?)?(?P<rest>.*)")
+
+
+@dataclass(frozen=True)
+class Makeup:
+    """What a lane is, or would be, run with.
+
+    Attributes:
+        lane: whose values are filled in; its own graph and options are not looked at.
+        graph: entries of its own, or None for the spine.
+        options: by entry, laid over the graph's own.
+    """
+
+    lane: Lane
+    graph: object | None
+    options: object
+
+    @classmethod
+    def of(cls, lane: Lane) -> "Makeup":
+        """Return what the lane is run with now."""
+        return cls(
+            lane,
+            lane.graph.entries if lane.graph else None,
+            lane.options.entries if lane.options else {},
+        )
+
+    @property
+    def origin(self) -> str:
+        """What paths to its entries begin with."""
+        return "spine" if self.graph is None else "graph"
+
+    def path_of_options(self, name: str, position: int) -> str:
+        """Return the path at which an entry's options were set last."""
+        is_laid_over = bool(read_options(self.options).get(name))
+        return f"options.{name}" if is_laid_over else f"{self.origin}.entries[{position}].options"
+
+
+def compile_entries(lane: Lane) -> Entries:
+    """Return the lane's graph with its own values and options in it; what dispatch stores.
+
+    Raises:
+        ContractError: options stand under a name that no step has, or a value is none of a lane's.
+    """
+    return compile_makeup(Makeup.of(lane))
+
+
+def compile_makeup(made: Makeup) -> Entries:
+    """Return the entries, without the proof that they fit one another.
+
+    Raises:
+        ContractError: as `compile_entries`; or graph or options have another shape.
+    """
+    entries = SPINE if made.graph is None else _own_entries(made.graph)
+    options = read_options(made.options)
+    _refuse_stray_options(options, entries)
+    return [
+        _compile(entry, made.lane, options, path=f"{made.origin}.entries[{position}]")
+        for position, entry in enumerate(entries)
+    ]
+
+
+def prove_lane(lane: Lane) -> Plan:
+    """Return the plan of the lane as it stands, or raise ContractError with the path of a fault."""
+    return prove_makeup(Makeup.of(lane))
+
+
+def prove_makeup(made: Makeup) -> Plan:
+    """Return the plan, or say what does not fit and what would.
+
+    Raises:
+        ContractError: its path begins with `graph`, `spine` or `options`.
+    """
+    compiled = compile_makeup(made)
+    try:
+        plan = prove_graph(compiled, workflow=WORKFLOW)
+    except ContractError as error:
+        raise _placed(error, made, compiled) from None
+    if made.graph is not None:
+        _refuse_other_end(plan)
+    return plan
+
+
+def name_of(entry: Mapping[str, Any]) -> str:
+    """Return what the entry is called, as far as it is well-formed; else nothing."""
+    name = entry.get("name", entry.get("step", entry.get("wait", "")))
+    return name if isinstance(name, str) else ""
+
+
+def _own_entries(graph: object) -> Entries:
+    entries = read_entries(graph, path="graph.entries")
+    if not entries:
+        raise ContractError("graph.entries", "has no entries; leave the graph out for the spine")
+    return entries
+
+
+def _refuse_stray_options(options: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> None:
+    steps = [name_of(entry) for entry in entries if "step" in entry]
+    for name in options:
+        if name not in steps:
+            raise ContractError(
+                f"options.{name}", f"no step has this name; there are {', '.join(steps)}"
+            )
+
+
+def _compile(
+    entry: dict[str, Any], lane: Lane, laid_over: Mapping[str, Mapping[str, Any]], *, path: str
+) -> dict[str, Any]:
+    own = entry.get("options", {})
+    if "step" not in entry or not isinstance(own, dict):
+        return entry  # a wait has none; what is no object is refused by the proof
+    options = {
+        option: _filled(value, lane, f"{path}.options.{option}") for option, value in own.items()
+    }
+    options |= laid_over.get(name_of(entry), {})
+    return entry | {"options": options} if options else entry
+
+
+def _filled(value: Any, lane: Lane, path: str) -> Any:
+    """Return the option's value; `{"lane": "hue"}` stands for the lane's own."""
+    if not isinstance(value, dict) or value.keys() != {"lane"}:
+        return value
+    if value["lane"] not in LANE_VALUES:
+        raise ContractError(path, f"a lane has no such value; it has {', '.join(LANE_VALUES)}")
+    return getattr(lane, value["lane"])
+
+
+def _refuse_other_end(plan: Plan) -> None:
+    last = next(entry["step"] for entry in reversed(SPINE) if "step" in entry)
+    promised = get_step(last).output
+    if not any(issubclass(entry.output, promised) for entry in plan.step_entries):
+        raise ContractError(
+            "graph.entries",
+            f"nothing returns {promised.__name__}, with which every brief ends; `{last}` does: "
+            "add it",
+        )
+
+
+def _placed(error: ContractError, made: Makeup, compiled: Entries) -> ContractError:
+    """Return the error with the path at which an editor finds the fault, and what would fit."""
+    path = error.path
+    if isinstance(error, UnknownStepError) and not path.startswith("entries"):
+        position = next(n for n, entry in enumerate(compiled) if entry.get("step") == path)
+        path = f"entries[{position}].step"
+    found = _AT.fullmatch(path)
+    if found is None:
+        return ContractError(f"{made.origin}.{path}", error.message)
+    entry, option = compiled[int(found["position"])], found["option"]
+    message = _with_what_fits(error.message, entry, option, found["rest"])
+    laid_over = read_options(made.options).get(name_of(entry), {})
+    is_laid_over = option in laid_over or (".options" in path and not option and laid_over)
+    if is_laid_over:
+        parts = ("options", name_of(entry), option)
+        return ContractError(".".join(part for part in parts if part) + found["rest"], message)
+    return ContractError(f"{made.origin}.{path}", message)
+
+
+def _with_what_fits(message: str, entry: Mapping[str, Any], option: str | None, rest: str) -> str:
+    """Name the options that a step has, where one is given that it has not."""
+    if option is None or rest:
+        return message
+    options = get_step(entry["step"]).options
+    known = options[1].model_fields if options else {}
+    if not known or option in known:
+        return message
+    return f"is no option of {entry['step']}; there are {', '.join(sorted(known))}"
