@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any
 
 from django.db import connection
 
@@ -25,6 +24,7 @@ from publishing.models import Call
 from publishing.providers import batches, text
 from publishing.providers.attempts import SendError, open_attempt
 from workflows.errors import NonRetryableError, Park, RetryableError
+from workflows.statements import Statement, execute
 
 # The vendor ends every batch within 24 hours; what nobody asked for by then counts in full.
 ORDER_LIFE = timedelta(hours=26)
@@ -208,33 +208,38 @@ def _attempt(call: int) -> Iterator[None]:
 
 
 def _find_order(call: PaidCall) -> Order | None:
-    row = _row(_ORDER, {"brief": call.brief_id, "key": call.key})
-    if row is None:
+    rows = execute(_ORDER, {"brief": call.brief_id, "key": call.key})
+    if not rows:
         return None
-    number, held_micros, request_hash, custom_id, batch, created_at, now = row
+    number, held_micros, request_hash, custom_id, batch, created_at, now = rows[0]
     hold = Hold(call=number, held_micros=held_micros)
     return Order(hold, request_hash, custom_id, batch, created_at=created_at, now=now)
 
 
 def _note_batch(call: int, number: str) -> None:
-    Call.objects.filter(pk=call).update(batch=number)
+    execute(_NOTE_BATCH, {"id": call, "batch": number})
 
 
 def _forget(order: Order) -> None:
-    Call.objects.filter(pk=order.hold.call).update(awaits_batch=False)
-
-
-def _row(statement: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        row: tuple[Any, ...] | None = cursor.fetchone()
-        return row
+    execute(_FORGET, {"id": order.hold.call})
 
 
 # Also one that the sweep has closed: its batch may have ended well all the same.
-_ORDER = """
+_ORDER = Statement(
+    "ledger.order",
+    """
 select id, held_micros, request_hash, custom_id, batch, created_at, now() from publishing_call
 where brief_id = %(brief)s and key = %(key)s and awaits_batch and answer is null
     and state in ('held', 'unknown')
 order by id desc limit 1
-"""
+""",
+)
+
+_NOTE_BATCH = Statement(
+    "ledger.note_batch", "update publishing_call set batch = %(batch)s where id = %(id)s"
+)
+
+# A call that was swept stays `unknown`; this keeps it from being looked for again.
+_FORGET = Statement(
+    "ledger.forget_order", "update publishing_call set awaits_batch = false where id = %(id)s"
+)

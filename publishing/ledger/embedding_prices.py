@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from publishing.ledger.tariffs import Tariff, read_tariff
+from publishing.ledger.tokens import is_count
 from publishing.models import Price
 
 # A byte-level tokenizer makes no more tokens than there are bytes; the vendor marks each text.
@@ -39,9 +40,9 @@ def worst_of_texts(model: str, *, text_bytes: int, texts: int) -> int:
 def cost_of(model: str, usage: Mapping[str, Any], *, tariff: Tariff) -> int | None:
     """Return the micro-dollars by the vendor's usage; None if it cannot be read."""
     tokens = usage.get("total_tokens")
-    if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
+    if not is_count(tokens) or not tokens:
         return None
-    return _micros(tokens * tariff.tier(tokens).prompt)
+    return _micros(int(tokens) * tariff.tier(int(tokens)).prompt)
 
 
 def _bound(tariff: Tariff, tokens: int) -> int:

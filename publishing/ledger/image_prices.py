@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from publishing.ledger.tariffs import Tariff, read_tariff
+from publishing.ledger.tokens import is_count
 from publishing.models import Price
 from publishing.providers.images import quality_of
 
@@ -51,7 +52,7 @@ def cost_of(model: str, usage: Mapping[str, Any], *, tariff: Tariff) -> int | No
     if not price.answer:
         return _micros(price.image)
     prompt, answer = usage.get("input_tokens"), usage.get("output_tokens")
-    if not (_is_count(prompt) and _is_count(answer)) or not answer:
+    if not (is_count(prompt) and is_count(answer)) or not answer:
         return None  # no image is made of no tokens
     return _micros(int(prompt or 0) * price.prompt) + _micros(int(answer) * price.answer)
 
@@ -60,10 +61,6 @@ def _bound(tariff: Tariff, prompt_bytes: int) -> int:
     price = tariff.tier(0)
     image = price.image * (100 + _SPARE_PERCENT) // 100 if price.answer else price.image
     return _micros(image) + _micros((prompt_bytes + _VENDOR_TOKENS) * price.prompt)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _micros(nanos: int) -> int:

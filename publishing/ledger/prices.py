@@ -10,6 +10,7 @@ from typing import Any
 
 from publishing.ledger.keys import canonical_json
 from publishing.ledger.tariffs import Tariff, read_tariff
+from publishing.ledger.tokens import is_count
 from publishing.models import Price
 
 # A byte-level tokenizer makes no more tokens than there are bytes; the vendor adds some.
@@ -128,7 +129,7 @@ def _read_counts(usage: Mapping[str, Any]) -> tuple[int, int, int, int, int] | N
     written_5m = split.get("ephemeral_5m_input_tokens") or 0 if isinstance(split, dict) else 0
     # Of these two nothing may be missing: without them there is no bill to read.
     counts = (usage.get("input_tokens"), usage.get("output_tokens"), read, written, written_5m)
-    if not all(map(_is_count, counts)):
+    if not all(map(is_count, counts)):
         return None
     uncached, answer = int(usage["input_tokens"]), int(usage["output_tokens"])
     return uncached, answer, read, written, min(written_5m, written)
@@ -169,7 +170,3 @@ def _bytes_of(value: object) -> int:
 
 def _micros(nanos: int, percent: int = 100) -> int:
     return -(-nanos * percent // 100_000)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

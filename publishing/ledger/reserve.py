@@ -17,6 +17,7 @@ from publishing.ledger.caps import Limit, Refusal
 from publishing.ledger.errors import OpenTransactionError
 from publishing.ledger.keys import Answer, PaidCall
 from workflows.errors import Park
+from workflows.statements import Statement, execute
 
 MOST_LOST = 3  # sends of one key whose answer was lost; then a person decides
 # A hold outlives its call's deadline by this, so that the sweep meets only dead calls.
@@ -95,7 +96,7 @@ def find_memo(call: PaidCall, *, asked_micros: int) -> Answer | None:
             | {"request_hash": call.request_hash}
             | {"choices": ["use-paid-answer", "regenerate", "retry", "terminate"]},
         )
-    _rows("update publishing_call set served = served + 1 where id = %(id)s", id=number)
+    _rows(_SERVE, id=number)
     return Answer(call=number, body=json.loads(body), cost_micros=cost_micros, is_memo=True)
 
 
@@ -179,12 +180,12 @@ def _raise_bucket(limit: Limit, held_micros: int) -> list[Refusal]:
 
 
 def _now() -> datetime:
-    now: datetime = _rows("select now()")[0][0]
+    now: datetime = _rows(_NOW)[0][0]
     return now
 
 
 def _rows(
-    statement: str,
+    statement: Statement,
     *,
     call: PaidCall | None = None,
     limits: Sequence[Limit] = (),
@@ -206,42 +207,60 @@ def _rows(
         "buckets": [limit.bucket for limit in limits],
         "caps": [limit.cap_micros for limit in limits],
     }
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return list(cursor.fetchall()) if cursor.description else []
+    return execute(statement, parameters)
 
+
+_NOW = Statement("ledger.now", "select now()")
 
 # A settled answer stands before one that came late; `brief_id` is what has an index for the latter.
-_MEMO = """
+_MEMO = Statement(
+    "ledger.memo",
+    """
 select id, request_hash, answer::text, cost_micros from publishing_call
 where brief_id = %(brief)s and key = %(key)s
     and (state = 'settled' or state = 'unknown' and answer is not null)
 order by (state = 'settled') desc, id limit 1
-"""
+""",
+)
+
+_SERVE = Statement(
+    "ledger.serve", "update publishing_call set served = served + 1 where id = %(id)s"
+)
 
 # Without a drain, or ordered in a batch, only its own lease tells whether an answer may come.
-_OPEN = """
+_OPEN = Statement(
+    "ledger.open",
+    """
 select c.id, case when c.awaits_batch then now() + interval '1 minute' else c.lease_until end,
     c.lease_until > now() and (c.drain is null or c.awaits_batch or exists (
         select 1 from workflows_drain as d
         where d.id = c.drain and d.ended_at is null and d.lease_until >= now()))
 from publishing_call as c where c.key = %(key)s and c.state = 'held'
-"""
+""",
+)
 
-_STOPPED = """
+_STOPPED = Statement(
+    "ledger.stopped",
+    """
 select count(*), coalesce(sum(cost_micros), 0), coalesce(bool_or(answer is not null), false),
     (select call_id from publishing_blockedmodel where model = %(model)s)
 from publishing_call where brief_id = %(brief)s and key = %(key)s and state = 'unknown'
-"""
+""",
+)
 
-_MAKE_BUCKETS = """
+_MAKE_BUCKETS = Statement(
+    "ledger.make_buckets",
+    """
 insert into publishing_bucket (key, cap_micros, held_micros, spent_micros)
 select key, cap, 0, 0 from unnest(%(buckets)s::text[], %(caps)s::bigint[]) as want (key, cap)
 order by key
 on conflict (key) do nothing
-"""
+""",
+)
 
-_INSERT = """
+_INSERT = Statement(
+    "ledger.insert",
+    """
 insert into publishing_call (key, request_hash, state, brief_id, lane, entry, provider, bundle,
     model, buckets, held_micros, price_version, custom_id, batch, awaits_batch, request_id, outcome,
     drain, served, lease_until, created_at)
@@ -250,12 +269,16 @@ values (%(key)s, %(hash)s, 'held', %(brief)s, %(lane)s, %(entry)s, %(provider)s,
     %(custom_id)s, '', %(custom_id)s <> '', '', '', %(drain)s, 0, now() + %(lease)s, now())
 on conflict (key) where state in ('held', 'settled') do nothing
 returning id
-"""
+""",
+)
 
-_RAISE = """
+_RAISE = Statement(
+    "ledger.raise",
+    """
 update publishing_bucket as b
 set held_micros = b.held_micros + %(held)s, cap_micros = want.cap
 from unnest(%(buckets)s::text[], %(caps)s::bigint[]) as want (key, cap)
 where b.key = want.key and b.spent_micros + b.held_micros + %(held)s <= want.cap
 returning b.key
-"""
+""",
+)

@@ -5,6 +5,7 @@ does; the buckets move with it, and a bill above its hold blocks the model with 
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from django.db import connection
 
 from publishing.models import Call
 from publishing.providers.attempts import Reply
+from workflows.statements import Statement, execute
 
 _SWEPT_AT_ONCE = 500
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # jsonb refuses NUL and lone surrogates
@@ -31,8 +33,7 @@ def settle(call: int, reply: Reply, *, cost_micros: int, outcome: str = "") -> b
     }
     if _close(call, Call.State.SETTLED, cost_micros=cost_micros, outcome=outcome, **stored):
         return True
-    with connection.cursor() as cursor:
-        cursor.execute(_KEEP_LATE, {"id": call, "cost": cost_micros, **stored})
+    execute(_KEEP_LATE, {"id": call, "cost": cost_micros, **stored})
     return False
 
 
@@ -70,29 +71,31 @@ def _close(
     usage: str | None = None,
     request_id: str = "",
 ) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _CLOSE,
-            {
-                "id": call,
-                "state": state,
-                "cost": cost_micros,
-                "outcome": _UNSTORABLE.sub("\ufffd", outcome),
-                "answer": answer,
-                "usage": usage,
-                "request_id": request_id,
-            },
-        )
-        return bool(cursor.fetchone()[0])
+    parameters = {
+        "id": call,
+        "state": state,
+        "cost": cost_micros,
+        "outcome": _UNSTORABLE.sub("\ufffd", outcome),
+        "answer": answer,
+        "usage": usage,
+        "request_id": request_id,
+    }
+    return bool(execute(_CLOSE, parameters)[0][0])
 
 
 def _storable(value: Mapping[str, Any]) -> str:
-    return json.dumps(_replaced(value), ensure_ascii=False)
+    """Return JSON that Postgres takes, whatever came: it is paid for, so it is settled."""
+    try:
+        return json.dumps(_replaced(value), ensure_ascii=False)
+    except RecursionError:
+        return json.dumps({"not_stored": "nested too deeply"})
 
 
 def _replaced(value: Any) -> Any:
     if isinstance(value, str):
         return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # 1e999 is JSON, and infinite for Python; Postgres would not take it
     if isinstance(value, Mapping):
         return {_replaced(key): _replaced(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -121,7 +124,9 @@ select count(*) from closed
 """
 
 # A cost of NULL is the whole hold.
-_CLOSE = f"""
+_CLOSE = Statement(
+    "ledger.close",
+    f"""
 with closed as (
     update publishing_call
     set state = %(state)s, cost_micros = coalesce(%(cost)s::bigint, held_micros),
@@ -130,10 +135,13 @@ with closed as (
     where id = %(id)s and state = 'held'
     returning id, model, buckets, held_micros, cost_micros, held_micros as freed,
         cost_micros as added
-), {_LOCKED}"""  # noqa: S608 - made of constants
+), {_LOCKED}""",  # noqa: S608 - made of constants
+)
 
 # Its hold is spent already; only what a bill is above it is still to be added.
-_KEEP_LATE = f"""
+_KEEP_LATE = Statement(
+    "ledger.keep_late",
+    f"""
 with closed as (
     update publishing_call
     set answer = %(answer)s::jsonb, usage = %(usage)s::jsonb, request_id = %(request_id)s,
@@ -142,7 +150,8 @@ with closed as (
     where id = %(id)s and state = 'unknown' and answer is null
     returning id, model, buckets, held_micros, cost_micros, 0 as freed,
         greatest(0, cost_micros - held_micros) as added
-), {_LOCKED}"""  # noqa: S608 - made of constants
+), {_LOCKED}""",  # noqa: S608 - made of constants
+)
 
 _LAPSED = """
 select id from publishing_call where state = 'held' and lease_until < now()

@@ -27,6 +27,11 @@ def tokens_of(usage: Mapping[str, Any] | None) -> dict[str, int]:
     return counted
 
 
+def is_count(value: object) -> bool:
+    """Whether a vendor's figure is a number of tokens that a bill can be made of."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _ABSURD
+
+
 def sql_tokens(key: str) -> str:
     """Return the expression of what `tokens_of` returns under the key, of the column `usage`."""
     said = " + ".join(map(_sql_count, _TOKENS[key]))

@@ -6,9 +6,9 @@ once. The SDK's own retries and redirects are off: each would be a paid request 
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import anthropic
 import httpx2
@@ -24,6 +24,7 @@ from publishing.providers.posting import (
 from workflows.errors import NonRetryableError, RetryableError
 
 _CONNECT_SECONDS = 5.0
+_MOST_BYTES = 16_000_000  # of an answer; 64,000 tokens have less than one
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
 # May have been worked on, so may be billed; 529 is overload, refused before any work.
@@ -47,7 +48,7 @@ def send(
         return request(api, httpx2.Timeout(attempt.seconds_left, connect=_CONNECT_SECONDS))
     except anthropic.APIStatusError as error:
         raise _read_status(error) from error
-    except (anthropic.APIConnectionError, httpx2.TransportError) as error:
+    except (anthropic.APIConnectionError, httpx2.RequestError) as error:
         raise _read_connection(error) from error
 
 
@@ -60,7 +61,7 @@ def read_object(text: bytes | str) -> dict[str, Any]:
     try:
         # Infinity and NaN are no JSON, and Postgres takes neither.
         answer = json.loads(text, parse_constant=str)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise lost("the answer is not JSON") from error
     if not isinstance(answer, dict):
         raise lost("the answer is no JSON object")
@@ -78,6 +79,8 @@ def _client(pid: int, api_key: str, base_url: str) -> anthropic.Anthropic:
         api_key=api_key,
         base_url=base_url,
         max_retries=0,
+        # Compressed, a short answer could be a long one.
+        default_headers={"Accept-Encoding": "identity"},
         middleware=[_refuse_unreserved],
         http_client=anthropic.DefaultHttpxClient(
             follow_redirects=False,
@@ -86,7 +89,7 @@ def _client(pid: int, api_key: str, base_url: str) -> anthropic.Anthropic:
             limits=httpx2.Limits(max_keepalive_connections=0),
             # A proxy of the environment never sees this machine's own addresses.
             mounts=dict.fromkeys(_LOOPBACK),
-            event_hooks={"request": [watch_connection]},
+            event_hooks={"request": [watch_connection], "response": [_bound_answer]},
         ),
     )
 
@@ -96,6 +99,29 @@ def _refuse_unreserved(request: APIRequest, call_next: CallNext) -> APIResponse[
     refuse_open_transaction()
     current_attempt().take()
     return call_next(request)
+
+
+def _bound_answer(response: httpx2.Response) -> None:
+    """Give up an answer that is longer than any: the SDK reads all of it into memory."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise httpx2.DecodingError("the answer is compressed, which it was asked not to be")
+    response.stream = _BoundedStream(cast("httpx2.SyncByteStream", response.stream))
+
+
+class _BoundedStream(httpx2.SyncByteStream):
+    def __init__(self, stream: httpx2.SyncByteStream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        received = 0
+        for part in self._stream:
+            received += len(part)
+            if received > _MOST_BYTES:
+                raise httpx2.ReadError(f"it is longer than {_MOST_BYTES} bytes")
+            yield part
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 def _read_connection(error: Exception) -> SendError:

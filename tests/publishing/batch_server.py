@@ -5,7 +5,7 @@ Point ANTHROPIC_BASE_URL at `url`. Nothing is answered for `POST /v1/messages`.
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -56,11 +56,15 @@ class BatchServer:
             529, or `vanishes`: dropped before it was taken in.
         seen: method and path of each request, in order.
         most: batches of one page.
+        ends: what each result is as soon as its batch is taken in; None until `end`.
+        on_submit: called once a submit has come, before anything becomes of it.
     """
 
     url: str = ""
     submit: str = "answers"
     most: int = 1_000
+    ends: Mapping[str, Any] | None = None
+    on_submit: Callable[[], None] | None = None
     batches: list[KeptBatch] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
 
@@ -69,6 +73,8 @@ class BatchServer:
         number = f"msgbatch_{len(self.batches) + 1}"
         kept = KeptBatch(number, requests, datetime.now(UTC) - age)
         self.batches.insert(0, kept)
+        if self.ends is not None:
+            self.end(**self.ends)
         return kept
 
     def end(self, kind: str = "succeeded", **fields: Any) -> None:
@@ -130,6 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.vendor.submit == "vanishes":
             return self._drop()
         kept = self.vendor.take(body["requests"])
+        if self.vendor.on_submit is not None:
+            self.vendor.on_submit()
         if self.vendor.submit == "drops":
             return self._drop()
         return self._reply(200, kept.as_json())

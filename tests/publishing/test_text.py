@@ -1,5 +1,7 @@
 """The Messages API as we speak it: one request a hold, nothing by itself, errors in our words."""
 
+import gzip
+import json
 import os
 import threading
 import time
@@ -132,6 +134,20 @@ def test_a_lost_answer_may_be_billed_and_is_not_asked_for_again(
     failed = failure(anthropic_server, script)
     assert failed.may_be_billed is True
     assert isinstance(failed.error, RetryableError)
+
+
+def compresses(exchange: Exchange) -> None:
+    exchange.reply(200, gzip.compress(json.dumps(message()).encode()).decode("latin-1"),
+                   content_encoding="gzip")  # fmt: skip
+
+
+def test_an_answer_that_is_compressed_unasked_is_not_unpacked(
+    anthropic_server: AnthropicServer,
+) -> None:
+    failed = failure(anthropic_server, compresses)
+    assert failed.may_be_billed is True
+    assert "compressed" in str(failed.error)
+    assert anthropic_server.requests[0].headers["Accept-Encoding"] == "identity"
 
 
 def slow_headers(exchange: Exchange) -> None:

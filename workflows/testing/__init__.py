@@ -15,11 +15,21 @@ moments that the database holds. So the test must have no transaction around it:
     assert ran.status == Status.COMPLETE
     assert ran.tries == [("fetch", "failed"), ("store", "lost"), ("store", "timed out")]
 
+`run_instance` does the same to an instance that your own code has created.
 `assert_replay_safe` looks at one step.
 """
 
-from workflows.testing.graph_runs import GraphRun, run_graph
+from workflows.testing.graph_runs import GraphRun, run_graph, run_instance
 from workflows.testing.replays import assert_replay_safe
 from workflows.testing.scripts import Crash, Forced, Sent, Timeout
 
-__all__ = ["Crash", "Forced", "GraphRun", "Sent", "Timeout", "assert_replay_safe", "run_graph"]
+__all__ = [
+    "Crash",
+    "Forced",
+    "GraphRun",
+    "Sent",
+    "Timeout",
+    "assert_replay_safe",
+    "run_graph",
+    "run_instance",
+]

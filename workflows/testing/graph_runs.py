@@ -61,29 +61,18 @@ def run_graph(
     events: Sequence[Sent] = (),
     forced: Mapping[str, Sequence[Forced]] | None = None,
 ) -> GraphRun:
-    """Run one instance until it ends, or waits for what will not come by itself.
+    """Create one instance, and run it as `run_instance` does.
 
     Args:
         entries: the graph.
         workflow: name of a registered workflow.
         envelope: what the instance is started with.
-        skip_sleeps: pass over sleeps, moments, delays before retries, and timeouts of waits whose
-            event is not among `events`; otherwise the first of them ends the run.
-        events: what waits are given, the first of the type first.
-        forced: by entry, what happens to it, in this order: an error is raised in place of the
-            step; see `Timeout` and `Crash`.
+        skip_sleeps: as `run_instance` has it, like all that follows.
 
     Raises:
-        ImproperlyConfigured: the test has a transaction around it.
-        ContractError: the graph does not fit, or `forced` names an entry that it does not have.
-        ValueError: something other than a Crash is forced on a wait.
-        AssertionError: what was forced, or an event, never had its turn.
+        ContractError: the graph does not fit; for the rest see `run_instance`.
     """
-    if connection.in_atomic_block:
-        raise ImproperlyConfigured(
-            "run_graph works on connections of its own, which do not see into the test's "
-            "transaction: use TransactionTestCase or @pytest.mark.django_db(transaction=True)"
-        )
+    _refuse_transaction()
     graph = store_graph(entries, workflow=workflow).pk
     script = Script(load_plan(graph, workflow), forced or {}, events, skips=skip_sleeps)
     instance = create_instance(
@@ -94,9 +83,50 @@ def run_graph(
         envelope=envelope,
         trigger=Trigger.COMMAND,
     )
+    return _run(instance, script)
+
+
+def run_instance(
+    instance: int,
+    *,
+    skip_sleeps: bool = True,
+    events: Sequence[Sent] = (),
+    forced: Mapping[str, Sequence[Forced]] | None = None,
+) -> GraphRun:
+    """Run an instance from where it stands until it ends, or waits for what will not come.
+
+    Args:
+        instance: its primary key.
+        skip_sleeps: pass over sleeps, moments, delays before retries, and timeouts of waits whose
+            event is not among `events`; otherwise the first of them ends the run.
+        events: what waits are given, the first of the type first.
+        forced: by entry, what happens to it, in this order: an error is raised in place of the
+            step; see `Timeout` and `Crash`.
+
+    Raises:
+        ImproperlyConfigured: the test has a transaction around it.
+        ContractError: `forced` names an entry that the graph does not have.
+        ValueError: something other than a Crash is forced on a wait.
+        AssertionError: what was forced, or an event, never had its turn.
+    """
+    _refuse_transaction()
+    row = Instance.objects.get(pk=instance)
+    plan = load_plan(row.graph_id, row.workflow)
+    return _run(instance, Script(plan, forced or {}, events, skips=skip_sleeps))
+
+
+def _run(instance: int, script: Script) -> GraphRun:
     _work(instance, script)
     script.check_all_had_their_turn()
     return _result(instance)
+
+
+def _refuse_transaction() -> None:
+    if connection.in_atomic_block:
+        raise ImproperlyConfigured(
+            "run_graph works on connections of its own, which do not see into the test's "
+            "transaction: use TransactionTestCase or @pytest.mark.django_db(transaction=True)"
+        )
 
 
 def _work(instance: int, script: Script) -> None:
