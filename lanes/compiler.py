@@ -12,12 +12,14 @@ from typing import Any
 
 from lanes.models import Lane
 from lanes.plain_json import read_entries, read_options
+from lanes.review import REVIEW, compile_review, is_review
+from lanes.specs import patterns_of
 from lanes.spine import SPINE, WORKFLOW
 from workflows.errors import ContractError, UnknownStepError
 from workflows.graphs import Plan, prove_graph
 from workflows.registry import get_step
 
-LANE_VALUES = ("name", "title", "description", "hue")
+LANE_VALUES = ("name", "title", "description", "hue", "anti_patterns")
 
 Entries = list[dict[str, Any]]
 
@@ -73,13 +75,7 @@ def compile_makeup(made: Makeup) -> Entries:
     Raises:
         ContractError: as `compile_entries`; or graph or options have another shape.
     """
-    entries = SPINE if made.graph is None else _own_entries(made.graph)
-    options = read_options(made.options)
-    _refuse_stray_options(options, entries)
-    return [
-        _compile(entry, made.lane, options, path=f"{made.origin}.entries[{position}]")
-        for position, entry in enumerate(entries)
-    ]
+    return [entry for _, entry in _compile_all(made)]
 
 
 def prove_lane(lane: Lane) -> Plan:
@@ -93,9 +89,9 @@ def prove_makeup(made: Makeup) -> Plan:
     Raises:
         ContractError: its path begins with `graph`, `spine` or `options`.
     """
-    compiled = compile_makeup(made)
+    compiled = _compile_all(made)
     try:
-        plan = prove_graph(compiled, workflow=WORKFLOW)
+        plan = prove_graph([entry for _, entry in compiled], workflow=WORKFLOW)
     except ContractError as error:
         raise _placed(error, made, compiled) from None
     if made.graph is not None:
@@ -109,6 +105,21 @@ def name_of(entry: Mapping[str, Any]) -> str:
     return name if isinstance(name, str) else ""
 
 
+def _compile_all(made: Makeup) -> list[tuple[int, dict[str, Any]]]:
+    """Return each entry that is run, with its position in the lane's graph.
+
+    A review that a lane never has is left out.
+    """
+    entries = SPINE if made.graph is None else _own_entries(made.graph)
+    options = read_options(made.options)
+    _refuse_stray_options(options, entries)
+    compiled = (
+        _compile(entry, made.lane, options, path=f"{made.origin}.entries[{position}]")
+        for position, entry in enumerate(entries)
+    )
+    return [(position, entry) for position, entry in enumerate(compiled) if entry is not None]
+
+
 def _own_entries(graph: object) -> Entries:
     entries = read_entries(graph, path="graph.entries")
     if not entries:
@@ -117,17 +128,19 @@ def _own_entries(graph: object) -> Entries:
 
 
 def _refuse_stray_options(options: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> None:
-    steps = [name_of(entry) for entry in entries if "step" in entry]
+    known = [name_of(entry) for entry in entries if "step" in entry or is_review(entry)]
     for name in options:
-        if name not in steps:
+        if name not in known:
             raise ContractError(
-                f"options.{name}", f"no step has this name; there are {', '.join(steps)}"
+                f"options.{name}", f"no step has this name; there are {', '.join(known)}"
             )
 
 
 def _compile(
     entry: dict[str, Any], lane: Lane, laid_over: Mapping[str, Mapping[str, Any]], *, path: str
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
+    if is_review(entry):
+        return compile_review(laid_over.get(REVIEW, {}))
     own = entry.get("options", {})
     if "step" not in entry or not isinstance(own, dict):
         return entry  # a wait has none; what is no object is refused by the proof
@@ -144,7 +157,15 @@ def _filled(value: Any, lane: Lane, path: str) -> Any:
         return value
     if value["lane"] not in LANE_VALUES:
         raise ContractError(path, f"a lane has no such value; it has {', '.join(LANE_VALUES)}")
+    if value["lane"] == "anti_patterns":
+        return _patterns(lane)
     return getattr(lane, value["lane"])
+
+
+def _patterns(lane: Lane) -> list[dict[str, Any]]:
+    """Return what a text can be searched for, of the bundle in use."""
+    listed = patterns_of(lane.bundle) if lane.bundle else []
+    return [each.model_dump(mode="json") for each in listed if each.pattern]
 
 
 def _refuse_other_end(plan: Plan) -> None:
@@ -158,16 +179,19 @@ def _refuse_other_end(plan: Plan) -> None:
         )
 
 
-def _placed(error: ContractError, made: Makeup, compiled: Entries) -> ContractError:
+def _placed(
+    error: ContractError, made: Makeup, compiled: Sequence[tuple[int, dict[str, Any]]]
+) -> ContractError:
     """Return the error with the path at which an editor finds the fault, and what would fit."""
     path = error.path
     if isinstance(error, UnknownStepError) and not path.startswith("entries"):
-        position = next(n for n, entry in enumerate(compiled) if entry.get("step") == path)
-        path = f"entries[{position}].step"
+        place = next(n for n, (_, entry) in enumerate(compiled) if entry.get("step") == path)
+        path = f"entries[{place}].step"
     found = _AT.fullmatch(path)
     if found is None:
         return ContractError(f"{made.origin}.{path}", error.message)
-    entry, option = compiled[int(found["position"])], found["option"]
+    (position, entry), option = compiled[int(found["position"])], found["option"]
+    path = path.replace(f"[{found['position']}]", f"[{position}]", 1)
     message = _with_what_fits(error.message, entry, option, found["rest"])
     laid_over = read_options(made.options).get(name_of(entry), {})
     is_laid_over = option in laid_over or (".options" in path and not option and laid_over)

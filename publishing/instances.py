@@ -127,6 +127,7 @@ def _waits(run: _Run) -> Iterator[dict[str, Any]]:
             "status": _status(run, position, name),
             "until": _time(_end_of_wait(run.instance)) if is_current else None,
             "finished_at": _time(record.finished_at) if record else None,
+            "passed": (record.output or {}).get("passed") if record else None,
         }
 
 

@@ -57,6 +57,14 @@ class Validated(Fact):
     similar: list[tuple[str, float]] = []
 
 
+class SourceLink(Fact):
+    """A link in the text of a source, with the words around it."""
+
+    url: str
+    text: str
+    context: str
+
+
 class FetchedSource(Fact):
     """One source as it was fetched, without its hidden text.
 
@@ -66,6 +74,7 @@ class FetchedSource(Fact):
         sha256: of the bytes received, in hex.
         injection_score: 0 to 1; how much the page reads like orders to a model.
         found_in: id of the source whose links led here, in a later pass.
+        links: those of its text that speak of what the brief asks, for a later pass.
     """
 
     id: str
@@ -82,6 +91,7 @@ class FetchedSource(Fact):
     injection_score: float = 0.0
     found_in: str | None = None
     fetched_at: datetime
+    links: list[SourceLink] = []
 
 
 class Grounded(Fact):
@@ -123,7 +133,12 @@ class WrittenBy(Fact):
 
 
 class Draft(Contract):
-    """The article as written, before it was checked."""
+    """The article as written, before it was checked.
+
+    Attributes:
+        flags: short reasons why a person should look before it goes live.
+        findings: what a check of the text reported besides.
+    """
 
     title: str
     summary: str
@@ -131,6 +146,8 @@ class Draft(Contract):
     tags: list[str] = []
     citations: list[Citation] = []
     written_by: WrittenBy
+    flags: list[str] = []
+    findings: list[str] = []
 
 
 class Note(Contract):
@@ -149,6 +166,7 @@ class Cleaned(Fact):
     """The article after its checks.
 
     Attributes:
+        flags: short reasons why a person should look before it goes live.
         findings: what was reported and not refused.
         repairs: what was mended mechanically.
     """
@@ -159,6 +177,7 @@ class Cleaned(Fact):
     tags: list[str] = []
     citations: list[Citation] = []
     written_by: WrittenBy
+    flags: list[str] = []
     findings: list[str] = []
     repairs: list[str] = []
 

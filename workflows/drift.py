@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from workflows.contracts import Contract
 from workflows.errors import ContractError
-from workflows.graphs import Plan, StepEntry, wire_graph
+from workflows.graphs import Plan, StepEntry, outputs_read, wire_graph
 from workflows.models import Drain, Envelope, Instance, Status, StepGraph, StepRecord
 from workflows.registry import code_version
 from workflows.runs import parse_envelope, parse_output
@@ -82,21 +82,17 @@ def _check_envelopes(chosen: QuerySet[Instance], plan: Plan) -> Iterator[tuple[s
 
 
 def _check_outputs(chosen: QuerySet[Instance], plan: Plan) -> Iterator[tuple[str, ContractError]]:
-    """Read the outputs that other code has recorded, and that remaining steps will take."""
+    """Read the outputs that other code has recorded, and that remaining entries will read."""
     same_code = Drain.objects.filter(code_version=code_version()).values("pk")
     for position, entry in enumerate(plan.entries):
-        if not isinstance(entry, StepEntry):
-            continue
-        for parameter, provider in entry.wiring.items():
-            if provider is None:
-                continue
+        for provider, contract in outputs_read(entry):
             readers = chosen.filter(position__gt=provider, position__lte=position)
             rows = StepRecord.objects.filter(
                 entry=plan.entries[provider].name, superseded=False
             ).exclude(drain__in=same_code)
             for row in _of_each(readers, rows):
                 try:
-                    parse_output(row.entry, entry.inputs[parameter], row.output)
+                    parse_output(row.entry, contract, row.output)
                 except ContractError as error:
                     yield str(row.instance.instance_id), error
 

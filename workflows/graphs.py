@@ -6,13 +6,14 @@ import re
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from workflows.conditions import Condition, prove_conditions
 from workflows.contracts import Contract, StepOptions
 from workflows.errors import ContractError
 from workflows.models import StepGraph
@@ -74,12 +75,14 @@ class WaitEntry:
     Attributes:
         timeout: after which it ends without one; None waits for ever.
         on_timeout: `error` ends the instance as errored, `continue` goes on without an event.
+        when: it waits if any of these holds, else it is passed at once; empty waits always.
     """
 
     name: str
     type: str
     timeout: timedelta | None
     on_timeout: Literal["error", "continue"]
+    when: tuple[Condition, ...] = ()
 
 
 Entry = StepEntry | UntilEntry | SleepEntry | WaitEntry
@@ -104,6 +107,19 @@ class Plan:
                 return position
         known = ", ".join(entry.name for entry in self.entries)
         raise ContractError(name, f"no entry has this name; there are {known}")
+
+
+def outputs_read(entry: Entry) -> list[tuple[int, type[Contract]]]:
+    """Return position and contract of each earlier output that the entry reads."""
+    if isinstance(entry, StepEntry):
+        return [
+            (position, entry.inputs[parameter])
+            for parameter, position in entry.wiring.items()
+            if position is not None
+        ]
+    if isinstance(entry, WaitEntry):
+        return [output for condition in entry.when for output in condition.outputs]
+    return []
 
 
 def prove_graph(entries: Sequence[Mapping[str, Any]], *, workflow: str) -> Plan:
@@ -179,7 +195,8 @@ def _prove_entry(entry: Mapping[str, Any], place: Place) -> Entry:
     if len(kinds) != 1:
         raise ContractError(path, "an entry has one of `step`, `wait`, `sleep` and `until`")
     if kinds != ["step"]:
-        return _WAITS[kinds[0]](entry, path)
+        made = _WAITS[kinds[0]](entry, path)
+        return _with_conditions(made, entry, place) if "when" in entry else made
     _refuse_unknown(entry, {"step", "name", "options", "policy"}, path)
     step = get_step(entry["step"])
     options = _options(step, entry.get("options", {}), path)
@@ -222,7 +239,7 @@ def _prove_sleep(entry: Mapping[str, Any], path: str) -> SleepEntry:
 
 
 def _prove_wait(entry: Mapping[str, Any], path: str) -> WaitEntry:
-    _refuse_unknown(entry, {"wait", "name", "timeout", "on_timeout"}, path)
+    _refuse_unknown(entry, {"wait", "name", "timeout", "on_timeout", "when"}, path)
     if not isinstance(entry["wait"], str) or not EVENT_TYPE.fullmatch(entry["wait"]):
         raise ContractError(f"{path}.wait", f"is an event type: {EVENT_TYPE_WORDS}")
     timeout = entry.get("timeout", WAIT_SECONDS)
@@ -235,6 +252,11 @@ def _prove_wait(entry: Mapping[str, Any], path: str) -> WaitEntry:
         timeout=None if timeout is None else _seconds(timeout, f"{path}.timeout"),
         on_timeout=on_timeout,
     )
+
+
+def _with_conditions(made: Entry, entry: Mapping[str, Any], place: Place) -> Entry:
+    when = prove_conditions(entry["when"], path=f"{place.path}.when", earlier=place.earlier)
+    return replace(typing.cast("WaitEntry", made), when=when)
 
 
 _WAITS: Mapping[str, Callable[[Mapping[str, Any], str], Entry]] = {

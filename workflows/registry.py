@@ -158,14 +158,14 @@ def get_workflow(name: str) -> Workflow:
         raise ContractError(name, f"no workflow has this name; there are {known}") from None
 
 
-def all_workflows() -> list[Workflow]:
-    """Return every registered workflow, by name."""
-    return [workflow for _, workflow in sorted(_workflows.items())]
-
-
 def all_steps() -> list[Step]:
     """Return every registered step, by name."""
     return [each for _, each in sorted(_steps.items())]
+
+
+def all_workflows() -> list[Workflow]:
+    """Return every registered workflow, by name."""
+    return [workflow for _, workflow in sorted(_workflows.items())]
 
 
 def get_contract(name: str) -> type[Contract]:

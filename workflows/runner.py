@@ -30,7 +30,15 @@ from workflows.errors import (
     WaitTimedOutError,
     plain,
 )
-from workflows.graphs import Plan, SleepEntry, StepEntry, UntilEntry, WaitEntry, load_plan
+from workflows.graphs import (
+    Plan,
+    SleepEntry,
+    StepEntry,
+    UntilEntry,
+    WaitEntry,
+    load_plan,
+    outputs_read,
+)
 from workflows.models import Outcome
 from workflows.retries import RetryPolicy
 from workflows.runs import Run, recordable
@@ -105,9 +113,8 @@ def _entries_read_later(plan: Plan, position: int) -> list[str]:
     providers = {
         provider
         for entry in plan.entries[position:]
-        if isinstance(entry, StepEntry)
-        for provider in entry.wiring.values()
-        if provider is not None and provider < position
+        for provider, _ in outputs_read(entry)
+        if provider < position
     }
     return [plan.entries[provider].name for provider in sorted(providers)]
 

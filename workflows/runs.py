@@ -103,7 +103,15 @@ class Run:
     def _input(self, contract: type[Contract], provider: int | None) -> Contract:
         if provider is None:
             return parse_envelope(self.claim.workflow, contract, self.envelope)
-        name = self.plan.entries[provider].name
+        return self.output(contract, provider)
+
+    def output(self, contract: type[Contract], position: int) -> Contract:
+        """Return the recorded output of an earlier entry.
+
+        Raises:
+            ContractError: it does not fit the contract.
+        """
+        name = self.plan.entries[position].name
         if (name, contract) not in self.parsed:
             self.parsed[name, contract] = parse_output(name, contract, self.outputs[name])
         return self.parsed[name, contract]

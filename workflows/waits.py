@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from workflows.checkpoints import Checkpoints, Record
+from workflows.conditions import value_at
 from workflows.errors import ContractError, WaitTimedOutError
 from workflows.graphs import SleepEntry, UntilEntry, WaitEntry
 from workflows.runs import Run
@@ -44,6 +45,11 @@ def _pass_sleep(run: Run, entry: SleepEntry, checkpoints: Checkpoints) -> Record
 
 def _pass_wait(run: Run, entry: WaitEntry, checkpoints: Checkpoints) -> Record | None:
     """Take the oldest event first; only without one does the timeout count."""
+    if entry.when and not _holds(run, entry):
+        names = {run.plan.entries[n].name: None for each in entry.when for n, _ in each.outputs}
+        asked = ", ".join(each.reference for each in entry.when)
+        passed = f"nothing in {asked} of {', '.join(names)}"
+        return Record(entry.name, {"event": None, "passed": passed})
     event = checkpoints.next_event(run.claim, entry.type)
     if event is not None:
         number, kind, payload, sender, sent_at = event
@@ -55,6 +61,14 @@ def _pass_wait(run: Run, entry: WaitEntry, checkpoints: Checkpoints) -> Record |
     if entry.on_timeout == "error":
         raise WaitTimedOutError(entry.name, entry.type)
     return Record(entry.name, {"event": None})
+
+
+def _holds(run: Run, entry: WaitEntry) -> bool:
+    return any(
+        value_at(run.output(contract, position), condition.fields)
+        for condition in entry.when
+        for position, contract in condition.outputs
+    )
 
 
 def _is_over(run: Run) -> bool:

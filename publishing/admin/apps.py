@@ -9,6 +9,7 @@ PAGES = (
     "instances",
     "lanes",
     "desk",
+    "reviews",
     "keys",
     "spend",
     "caps",

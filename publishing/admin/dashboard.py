@@ -12,6 +12,7 @@ from django.utils import timezone
 from publishing.admin.waits import Waits, read_waits
 from publishing.ledger.costs import COST
 from publishing.models import Call, Cap
+from publishing.reviews import waiting_reviews
 from workflows.health import Finding, read_health
 from workflows.models import Drain, Instance, Reason, Status
 
@@ -27,6 +28,7 @@ class Dashboard:
 
     Attributes:
         counts: open instances by status word.
+        reviews: articles that wait for this reader's word.
         spent_micros: since midnight UTC, of `cap_micros` if there is a cap a day.
     """
 
@@ -38,6 +40,7 @@ class Dashboard:
     counts: list[dict[str, Any]] = field(default_factory=list)
     drains: list[Drain] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    reviews: int = 0
     sees_money: bool = False
     spent_micros: int = 0
     held_micros: int = 0
@@ -49,6 +52,8 @@ def read_dashboard(user: AbstractBaseUser | AnonymousUser) -> Dashboard:
     board = Dashboard()
     if _may_see(user, "workflows", "instance"):
         _read_instances(board)
+    if _may_review(user):
+        board.reviews = waiting_reviews().count()
     if _may_see(user, "publishing", "call"):
         _read_money(board)
     return board
@@ -94,6 +99,10 @@ def _read_money(board: Dashboard) -> None:
     board.spent_micros, board.held_micros = today["spent"] or 0, today["held"] or 0
     cap = Cap.objects.filter(scope="day", name="").first()
     board.cap_micros = cap.cap_micros if cap else None
+
+
+def _may_review(user: Any) -> bool:
+    return bool(user.has_perm("publishing.approve_article"))
 
 
 def _may_see(user: Any, app: str, model: str) -> bool:

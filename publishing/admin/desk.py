@@ -147,6 +147,7 @@ class ArticleAdmin(ReadOnlyAdmin[Article]):
         """Show the text with its sources and revisions."""
         article = kwargs["obj"]
         revisions = article.revisions.select_related("bundle__lane").order_by("-number")
+        revisions = revisions.prefetch_related("approvals")
         sources = article.revision.sources.all() if article.revision else []
         context |= {
             "article": article,

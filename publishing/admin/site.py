@@ -10,7 +10,7 @@ from publishing.admin.dashboard import read_dashboard
 
 # Headings of the menu, each with the models under it, as `app.Model`.
 MENU = (
-    ("Desk", ("workflows.Instance", "publishing.Brief", "publishing.Article")),
+    ("Desk", ("workflows.Instance", "publishing.Review", "publishing.Brief", "publishing.Article")),
     ("Lanes", ("lanes.Lane", "lanes.Bundle", "lanes.LaneOptions", "lanes.LaneGraph")),
     ("Routines", ("publishing.Routine", "publishing.RoutineKey")),
     (

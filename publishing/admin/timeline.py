@@ -73,6 +73,7 @@ class Row:
         waited: how long nothing ran at it.
         deadline: when its sleep ends or its wait gives up, while it is there.
         event: what its wait took: type, sender, payload, sent_at.
+        passed: why its wait did not wait.
     """
 
     position: int
@@ -83,6 +84,7 @@ class Row:
     waited: timedelta = timedelta()
     deadline: datetime | None = None
     event: dict[str, Any] | None = None
+    passed: str | None = None
     cost_micros: int = 0
     tries: list[Try] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
@@ -157,7 +159,8 @@ def read_timeline(instance: Instance, *, now: datetime | None = None) -> Timelin
         if not record.superseded and record.position < len(rows):
             row = rows[record.position]
             row.output, row.has_output, row.state = output_of(record), True, Status.COMPLETE.label
-            row.event = record.output.get("event") if row.kind == "wait" else None
+            if row.kind == "wait":
+                row.event, row.passed = record.output.get("event"), record.output.get("passed")
     end = max(instance.finished_at or now, instance.created_at + timedelta(milliseconds=1))
     log = list(instance.log.order_by("id"))
     ended = list(ended_spans(log))
@@ -177,7 +180,8 @@ def read_timeline(instance: Instance, *, now: datetime | None = None) -> Timelin
 
 def _about(entry: dict[str, Any]) -> str:
     if "wait" in entry:
-        return f"for event {entry['wait']}"
+        asked = [entry["when"]] if isinstance(entry.get("when"), str) else entry.get("when", [])
+        return f"for event {entry['wait']}" + (f", if {' or '.join(asked)}" if asked else "")
     if "sleep" in entry:
         return f"sleeps {span_words(timedelta(seconds=float(entry['sleep'])))}"
     return f"until the moment at {entry['until']}" if "until" in entry else ""

@@ -1,17 +1,13 @@
-"""What editors should know of a draft that is not wrong: length, sources, phrases."""
+"""What editors should know of a draft that is not wrong: length, sources, dead links."""
 
 from collections.abc import Iterator
-
-import regex
 
 from publishing.cleaning.problems import Sources
 from publishing.directives import Reading
 from publishing.directives.rendering import heading_ids
-from publishing.payloads import Brief
+from publishing.payloads import Brief, FetchedSource, Grounded
 
 SUSPICIOUS = 0.5  # injection score from which an editor should look at the source
-_SECONDS_A_PATTERN = 0.25  # editors write patterns; some take exponential time
-_MOST_SHOWN = 3
 
 
 def find_noteworthy(reading: Reading, sources: Sources, brief: Brief) -> Iterator[str]:
@@ -26,11 +22,18 @@ def find_noteworthy(reading: Reading, sources: Sources, brief: Brief) -> Iterato
         if key not in cited:
             yield f"{key} is never cited: {source.title or source.url}"
         elif source.injection_score >= SUSPICIOUS:
-            yield (
-                f"{key} is cited and reads like orders to a model "
-                f"(score {source.injection_score:.2f}): {source.url}"
-            )
+            yield _suspicion(source)
     yield from _dead_anchors(reading)
+
+
+def find_doubts(reading: Reading, grounded: Grounded) -> Iterator[str]:
+    """Yield what about the sources is a reason to have a person look at the article first."""
+    cited = {key for call in reading.calls() for key in call.sources}
+    for source in grounded.sources:
+        if source.status == "dead" and source.found_in is None:
+            yield f"{source.id} of the brief could not be read ({source.problem}): {source.url}"
+        elif source.id in cited and source.injection_score >= SUSPICIOUS:
+            yield _suspicion(source)
 
 
 def find_length(text: str, *, least: int, most: int) -> Iterator[str]:
@@ -42,27 +45,9 @@ def find_length(text: str, *, least: int, most: int) -> Iterator[str]:
         yield f"{words} words, more than {most}"
 
 
-def find_phrases(text: str, patterns: list[str]) -> Iterator[str]:
-    """Yield a finding for each pattern that the text matches, with its first places."""
-    for pattern in patterns:
-        places: list[str] = []
-        try:
-            for found in compile_pattern(pattern).finditer(text, timeout=_SECONDS_A_PATTERN):
-                places.append(repr(" ".join(found[0][:80].split())))
-                if len(places) == _MOST_SHOWN:
-                    break
-        except TimeoutError:
-            yield f"the pattern {pattern!r} took too long and was left; simplify it"
-        if places:
-            yield f"the pattern {pattern!r} matches: {', '.join(places)}"
-
-
-def compile_pattern(pattern: str) -> "regex.Pattern[str]":
-    """Return the pattern, blind to case; raises ValueError where it is none."""
-    try:
-        return regex.compile(pattern, regex.IGNORECASE)
-    except regex.error as error:
-        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+def _suspicion(source: FetchedSource) -> str:
+    score = f"{source.injection_score:.2f}"
+    return f"{source.id} is cited and reads like orders to a model (score {score}): {source.url}"
 
 
 def _dead_anchors(reading: Reading) -> Iterator[str]:

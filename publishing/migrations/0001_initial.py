@@ -179,6 +179,7 @@ class Migration(migrations.Migration):
                 ('words', models.PositiveIntegerField()),
                 ('tags', models.JSONField(default=list)),
                 ('written_by', models.JSONField(help_text='Author kind, model and bundle version.')),
+                ('flags', models.JSONField(default=list, help_text='Why a person should look at it.')),
                 ('findings', models.JSONField(default=list, help_text='What clean reported without refusing.')),
                 ('generation', models.PositiveSmallIntegerField()),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -291,6 +292,37 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='brief',
             index=pgvector.django.indexes.HnswIndex(fields=['embedding'], name='publishing_brief_near', opclasses=['vector_cosine_ops']),
+        ),
+        migrations.CreateModel(
+            name='Approval',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('generation', models.PositiveSmallIntegerField()),
+                ('actor', models.CharField(max_length=150)),
+                ('note', models.TextField(blank=True)),
+                ('at', models.DateTimeField(auto_now_add=True)),
+                ('revision', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='approvals', to='publishing.revision')),
+            ],
+            options={
+                'ordering': ['id'],
+                'permissions': [('approve_article', 'Can approve or reject articles that wait for review')],
+                'default_permissions': (),
+                'constraints': [models.UniqueConstraint(fields=('revision', 'generation'), name='publishing_approval_unique')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Review',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'review',
+                'verbose_name_plural': 'waiting for review',
+                'proxy': True,
+                'default_permissions': (),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('publishing.article',),
         ),
         migrations.AddConstraint(
             model_name='source',

@@ -63,6 +63,7 @@ class Revision(models.Model):
     words = models.PositiveIntegerField()
     tags = models.JSONField(default=list)
     written_by = models.JSONField(help_text="Author kind, model and bundle version.")
+    flags = models.JSONField(default=list, help_text="Why a person should look at it.")
     findings = models.JSONField(default=list, help_text="What clean reported without refusing.")
     bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="revisions")
     generation = models.PositiveSmallIntegerField()

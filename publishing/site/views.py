@@ -1,5 +1,7 @@
 """The pages that readers see; GET and HEAD, with validators, without a session or a cookie."""
 
+from typing import Any
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import cache_control
@@ -8,7 +10,7 @@ from django.views.decorators.http import conditional_page, require_safe
 
 from lanes.models import Lane
 from publishing.directives import render_body
-from publishing.models import Article
+from publishing.models import Article, Revision
 from publishing.search import QUERY_LENGTH
 from publishing.search import search as search_articles
 from publishing.site import listings
@@ -63,12 +65,16 @@ def article(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(readable.exclude(status=Article.Status.DRAFT), slug=slug)
     if found.status == Article.Status.WITHDRAWN:
         return render(request, "site/withdrawn.html", {"lane": found.lane}, status=410)
-    revision = found.revision
-    if revision is None:
+    if found.revision is None:
         raise Http404("This article has no text.")
+    return render(request, "site/article.html", article_context(found, found.revision))
+
+
+def article_context(found: Article, revision: Revision) -> dict[str, Any]:
+    """Return what the article's page shows of one of its revisions."""
     sources = list(revision.sources.all())
     byline, picture = byline_of(revision), picture_of(found.cover)
-    context = {
+    return {
         "article": found,
         "revision": revision,
         "lane": found.lane,
@@ -83,7 +89,6 @@ def article(request: HttpRequest, slug: str) -> HttpResponse:
             found, revision, sources=sources, byline=byline, picture=picture
         ),
     }
-    return render(request, "site/article.html", context)
 
 
 @require_safe

@@ -8,10 +8,12 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, field_validator
 
-from publishing.cleaning.findings import (
+from lanes.contracts import AntiPattern
+from publishing.cleaning.findings import find_doubts, find_length, find_noteworthy
+from publishing.cleaning.phrases import (
+    PhraseSearch,
     compile_pattern,
-    find_length,
-    find_noteworthy,
+    find_anti_patterns,
     find_phrases,
 )
 from publishing.cleaning.problems import (
@@ -29,13 +31,16 @@ from workflows.errors import NonRetryableError
 from workflows.registry import step
 
 _LONGEST_TITLE = 200  # of a stored revision
-_MOST_LISTED = 100  # problems in the error's data
+_LONGEST_TOLD = 1_000  # characters of one flag or finding of an earlier step
+_MOST_LISTED = 100  # problems in the error's data; flags
 
 
 class CleanOptions(StepOptions):
-    """What a lane expects of a body; all of it is reported only.
+    """What a lane expects of an article; all of it is reported, nothing of it is refused.
 
     Attributes:
+        anti_patterns: what the lane does not print; those with a pattern are looked for in title,
+            summary and text. `warn` is reported, `flag` asks for a reviewer as well.
         phrases_to_flag: regular expressions, blind to case, searched in title, summary and text.
     """
 
@@ -45,6 +50,15 @@ class CleanOptions(StepOptions):
         list[Annotated[str, StringConstraints(min_length=1, max_length=500)]],
         Field(max_length=100),
     ] = []
+
+    anti_patterns: Annotated[list[AntiPattern], Field(max_length=200)] = []
+
+    @field_validator("anti_patterns")
+    @classmethod
+    def _compile_all(cls, given: list[AntiPattern]) -> list[AntiPattern]:
+        for each in given:
+            compile_pattern(each.pattern or "")
+        return given
 
     @field_validator("phrases_to_flag")
     @classmethod
@@ -83,6 +97,10 @@ def clean(draft: Draft, grounded: Grounded, brief: Brief, options: CleanOptions)
         problems.append(Problem(None, "empty", "the body has no words"))
     if problems:
         _refuse(problems, repairs)
+    search = PhraseSearch(f"{title}\n\n{summary}\n\n{text}")
+    avoided = list(find_anti_patterns(search, options.anti_patterns))
+    doubts = find_doubts(reading, grounded)
+    flagged = [*draft.flags, *doubts, *(told for told, is_flag in avoided if is_flag)]
     return Cleaned(
         title=title,
         summary=summary,
@@ -90,10 +108,13 @@ def clean(draft: Draft, grounded: Grounded, brief: Brief, options: CleanOptions)
         tags=tags,
         citations=citations,
         written_by=draft.written_by,
+        flags=_tidy(flagged, repairs),
         findings=[
+            *_tidy(draft.findings, repairs),
             *find_length(text, least=options.words_least, most=options.words_most),
             *find_noteworthy(reading, sources, brief),
-            *find_phrases(f"{title}\n\n{summary}\n\n{text}", options.phrases_to_flag),
+            *(told for told, _ in avoided),
+            *find_phrases(search, options.phrases_to_flag),
         ],
         repairs=repairs,
     )
@@ -101,6 +122,12 @@ def clean(draft: Draft, grounded: Grounded, brief: Brief, options: CleanOptions)
 
 def _mend_line(text: str, what: str, repairs: list[str]) -> str:
     return " ".join(drop_unprintable(text, what, repairs).split())
+
+
+def _tidy(told: list[str], repairs: list[str]) -> list[str]:
+    """Return reasons and findings once each; a model may have written some of them."""
+    lines = (_mend_line(line[:_LONGEST_TOLD], "flags and findings", repairs) for line in told)
+    return list(dict.fromkeys(line for line in lines if line))[:_MOST_LISTED]
 
 
 def _mend_citations(

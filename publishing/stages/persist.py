@@ -32,6 +32,7 @@ def persist(
             words=words,
             tags=cleaned.tags,
             written_by=cleaned.written_by.model_dump(),
+            flags=cleaned.flags,
             findings=cleaned.findings,
             # What it was written under: another than the brief's after a regeneration.
             bundle=Bundle.objects.get(lane=row.lane_id, version=cleaned.written_by.bundle),

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce, Now
 from publishing import models
 from publishing.intake.texts import refuse_republishing
 from publishing.payloads import Brief, Cover, Indexed, Persisted, Published
+from publishing.reviews import refuse_unapproved
 from workflows.contracts import Transaction
 from workflows.registry import step
 
@@ -17,11 +18,18 @@ from workflows.registry import step
 def publish(
     brief: Brief, persisted: Persisted, indexed: Indexed, cover: Cover
 ) -> Transaction[Published]:
-    """Make the revision the one that readers see."""
+    """Make the revision the one that readers see.
+
+    Raises:
+        UnapprovedError: its review ended without an approval of this revision; raised, as what
+            another brief's text refuses, from within the transaction.
+    """
 
     def flip() -> Published:
+        row = models.Brief.objects.get(brief_id=brief.brief_id)
+        refuse_unapproved(row, persisted.revision)
         # Text and article are locked to the commit: neither is taken away in between.
-        refuse_republishing(models.Brief.objects.get(brief_id=brief.brief_id))
+        refuse_republishing(row)
         models.Article.objects.filter(pk=persisted.article).update(
             status=models.Article.Status.LIVE,
             revision_id=persisted.revision,

@@ -21,6 +21,8 @@ from tests.publishing.admin.test_verbs import waiting_for_approval
 from tests.publishing.articles import make_article
 from tests.publishing.conftest import caps, prices
 from tests.publishing.regenerating import ID, park, waiting_with_paid_answer
+from tests.publishing.reviewing import article_of, make_lane, send
+from tests.publishing.reviewing import run as finish
 from tests.publishing.spending import call_row
 from tests.trial.stages import ENTRIES
 from workflows.bulk import BulkVerb, start_bulk
@@ -49,6 +51,8 @@ def house(lane: Lane) -> dict[str, str]:
     order = start_bulk(BulkVerb("pause"), Filter(status=("waiting",)), actor="op", why="a batch")
     BulkOperation.objects.update(refused=1, total=3, refusals=["pause: trial-x is complete"])
     schedule = save_schedule("nightly", workflow="trial", cron="0 1 * * *", entries=ENTRIES)
+    reviewed = send(make_lane("always"), notes="The clocks agree at last. " * 20)
+    finish(reviewed)
     run = f"/admin/workflows/instance/{instance.pk}"
     return {
         "desk": "/admin/",
@@ -69,6 +73,8 @@ def house(lane: Lane) -> dict[str, str]:
         "bundle": f"/admin/lanes/bundle/{lane.bundle_id}/change/",
         "routine": f"/admin/publishing/routine/{routine.pk}/change/",
         "calls": "/admin/publishing/call/",
+        "reviews": "/admin/publishing/review/",
+        "review": f"/admin/publishing/review/{article_of(reviewed).pk}/change/",
     }
 
 

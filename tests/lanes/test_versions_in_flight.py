@@ -75,7 +75,9 @@ def test_an_edit_acts_on_the_next_plan_and_the_way_back_finds_the_old_graph() ->
     own = plan_for(read(lane)).graph
     use_spine(lane)
 
-    assert [named(entry) for entry in own.entries] == [named(entry) for entry in research()]
+    # A lane without a review policy has no review; the rest is what was saved.
+    saved = [named(entry) for entry in research() if named(entry) != "review"]
+    assert [named(entry) for entry in own.entries] == saved
     assert plan_for(read(lane)).graph == spine
     assert StepGraph.objects.count() == 2
 

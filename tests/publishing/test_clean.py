@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from publishing.cleaning.phrases import PhraseSearch, find_phrases
 from publishing.payloads import (
     Brief,
     BriefSource,
@@ -79,6 +80,7 @@ def test_a_sound_draft_passes_unchanged() -> None:
         tags=["a", "b"],
         citations=[citation],
         written_by=WRITTEN_BY,
+        flags=["s2 of the brief could not be read (answered 404): https://example.org/s2"],
     )
 
 
@@ -286,9 +288,71 @@ def test_a_pattern_that_takes_exponential_time_is_left_and_reported() -> None:
     ]
 
 
+def anti_patterns(*patterns: str | None, severity: str = "warn") -> list[dict[str, Any]]:
+    each = {"text": "Hype.", "why": "It ages.", "severity": severity}
+    return [each | {"pattern": pattern} for pattern in patterns]
+
+
+def test_an_anti_pattern_that_is_found_is_reported_and_flags_if_it_says_so() -> None:
+    body = "A Huge, huge clock.:cite[s1]"
+    told = "anti-pattern 'Hype.': 'Huge', 'huge'. It ages."
+    for severity, flags in (("warn", []), ("flag", [told])):
+        given = anti_patterns(r"\bhuge\b", "tiny", None, severity=severity)
+        options = CleanOptions.model_validate({"words_least": 0, "anti_patterns": given})
+        cleaned = run(body, grounded=Grounded(sources=[source("s1")]), options=options)
+        assert cleaned.findings == [told]
+        assert (cleaned.flags, cleaned.body) == (flags, body)
+
+
+def test_an_anti_pattern_that_takes_exponential_time_is_named_and_left() -> None:
+    slow = anti_patterns(r"(x+x+)+(?:y|\b\B)\1", "x{5}", severity="flag")
+    options = CleanOptions.model_validate({"words_least": 0, "anti_patterns": slow})
+    cleaned = run(
+        ":cite[s1] " + "x" * 5000, grounded=Grounded(sources=[source("s1")]), options=options
+    )
+    told = (
+        r"anti-pattern 'Hype.' could not be looked for: its pattern '(x+x+)+(?:y|\\b\\B)\\1' "
+        "took too long and was left; simplify it"
+    )
+    assert cleaned.flags[0] == cleaned.findings[0] == told
+    assert cleaned.flags[1].startswith("anti-pattern 'Hype.': 'xxxxx', 'xxxxx'")
+
+
+def test_when_the_time_for_all_patterns_is_over_the_rest_is_told_as_not_looked_for() -> None:
+    search = PhraseSearch("a text with a", seconds=0)
+    assert list(find_phrases(search, ["a", "b"])) == [
+        "the pattern 'a' took too long and was left; simplify it",
+        "the pattern 'b' took too long and was left; simplify it",
+    ]
+
+
+def test_a_source_that_reads_like_orders_flags_only_where_it_is_cited() -> None:
+    grounded = Grounded(sources=[source("s1"), source("s3", injection_score=0.7)])
+    flag = "s3 is cited and reads like orders to a model (score 0.70): https://example.org/s3"
+    assert run("We:cite[s1] delve.", grounded=grounded).flags == []
+    assert run("We:cite[s3] delve.", grounded=grounded).flags == [flag]
+
+
+def test_a_dead_page_that_a_later_pass_found_flags_nothing() -> None:
+    dead = source("s2", status="dead", problem="answers 404", text="", found_in="s1")
+    assert run("We:cite[s1].", grounded=Grounded(sources=[source("s1"), dead])).flags == []
+
+
+def test_flags_and_findings_of_earlier_steps_go_on_once_each_on_one_line() -> None:
+    cleaned = run(
+        "We:cite[s1] delve.",
+        grounded=Grounded(sources=[source("s1")]),
+        flags=["a\nflag", "a flag", " ", "\x00b"],
+        findings=["checked"],
+    )
+    assert (cleaned.flags, cleaned.findings) == (["a flag", "b"], ["checked"])
+
+
 def test_options_with_a_pattern_that_is_none_are_refused() -> None:
     with pytest.raises(ValidationError, match="is no regular expression"):
         CleanOptions(phrases_to_flag=["("])
+    with pytest.raises(ValidationError, match="is no regular expression"):
+        CleanOptions.model_validate({"anti_patterns": anti_patterns("(")})
 
 
 PIECES = [

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from publishing.fetching.sources import MAX_TEXT_CHARS
 from publishing.payloads import Brief, BriefSource, Grounded, Validated
-from publishing.stages.ground import MAX_TEXT_CHARS, POLICY, GroundOptions, ground
+from publishing.stages.ground import POLICY, GroundOptions, ground
 from tests.publishing.page_server import Answer, PageServer, page, redirect, serve_pages
 from workflows.contracts import StepContext
 from workflows.errors import NonRetryableError, RetryableError

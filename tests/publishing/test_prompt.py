@@ -81,14 +81,15 @@ def test_the_answer_is_the_contract_that_it_provides(anthropic_server: Anthropic
 
 
 def test_a_revised_draft_keeps_by_whom_it_was_written(anthropic_server: AnthropicServer) -> None:
-    revised = {"title": "T", "summary": "S", "body": "B", "tags": [], "citations": []}
+    said: dict[str, Any] = {"title": "T", "summary": "S", "body": "B", "flags": ["a date is odd"]}
+    revised = said | {"tags": [], "citations": [], "findings": []}
     anthropic_server.script = answers(revised | {"written_by": {"author": "offline", "bundle": 9}})
 
     made = ask(provides="Draft")
 
-    assert made == Draft(title="T", summary="S", body="B", written_by=DRAFT.written_by)
+    assert made == Draft(**said, written_by=DRAFT.written_by)
     schema = anthropic_server.requests[0].body["output_config"]["format"]["schema"]
-    assert schema["required"] == ["title", "summary", "body", "tags", "citations"]
+    assert set(schema["required"]) == revised.keys()
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,8 @@ def test_without_a_key_an_earlier_output_goes_on_with_a_flag_where_it_has_any() 
     assert ask(earlier, provides="Verdict") == Verdict(
         sound=True, reason="by hand", flags=["seen", f"checked: {NOT_ASKED}"]
     )
-    assert ask(provides="Draft") == DRAFT
+    flagged = DRAFT.model_copy(update={"flags": [f"checked: {NOT_ASKED}"]})
+    assert ask(provides="Draft") == flagged
     assert not Call.objects.exists()
 
 

@@ -103,5 +103,5 @@ def test_a_graph_that_does_not_fit_is_not_stored() -> None:
 def test_the_types_are_read_from_the_annotations() -> None:
     plan = prove_graph(ENTRIES, workflow="trial")
 
-    assert [entry.step.output for entry in plan.step_entries][:2] == [First, Second]
+    assert [entry.output for entry in plan.step_entries][:2] == [First, Second]
     assert plan.step_entries[2].step.inputs["said"] is Second

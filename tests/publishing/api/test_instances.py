@@ -83,6 +83,7 @@ def test_a_new_instance_has_exactly_the_published_fields(instance: Instance, get
                 "status": "pending",
                 "until": None,
                 "finished_at": None,
+                "passed": None,
             }
         ],
         "article": None,

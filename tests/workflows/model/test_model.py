@@ -8,6 +8,7 @@ import random
 import sys
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -157,6 +158,7 @@ class Model(RuleBasedStateMachine):
         return instances[which % len(instances)]
 
 
+@pytest.mark.timeout(900)  # hundreds of histories; a busy machine takes minutes
 def test_the_engine_does_as_the_model_in_any_order_of_events(world: World) -> None:
     print(f"SEED={SEED}", flush=True)  # noqa: T201
     machine = seed(SEED)(type("Arranged", (Model,), {"world": world}))
