@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from publishing.admin.base import ReadOnlyAdmin
+from publishing.admin.brief_search import find_briefs
 from publishing.admin.downloads import shown
 from publishing.admin.marks import lane_mark, moment, shape_mark, status_mark
 from publishing.admin.verb_forms import WhyForm
@@ -42,12 +43,9 @@ class BriefAdmin(ReadOnlyAdmin[Brief]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search by ID or title."""
+        """Search by the beginning of the ID, and by words of the title."""
         term = search_term.strip().replace("\x00", "")
-        if not term:
-            return queryset, False
-        by_id = queryset.filter(brief_id__icontains=term)
-        return by_id | queryset.filter(payload__title__icontains=term), False
+        return (queryset.filter(pk__in=find_briefs(term)) if term else queryset), False
 
     @admin.display(description="brief", ordering="brief_id")
     def brief_link(self, obj: Brief) -> SafeString:

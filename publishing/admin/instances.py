@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 from django.http import (
@@ -23,6 +23,7 @@ from django.utils.safestring import SafeString
 
 from publishing.admin import downloads
 from publishing.admin.base import ReadOnlyAdmin
+from publishing.admin.brief_search import find_briefs
 from publishing.admin.bulk import BulkVerbs
 from publishing.admin.filters import (
     CreatedFilter,
@@ -50,7 +51,7 @@ class InstanceAdmin(VerbPages, BulkVerbs, ReadOnlyAdmin[Instance]):
     list_display_links = None
     list_filter = (StatusFilter, ReasonFilter, LaneFilter, WorkflowFilter, CreatedFilter)
     search_fields = ("instance_id",)
-    search_help_text = "By instance ID or the brief's title."
+    search_help_text = "By instance ID, the beginning of a brief_id, or words of the title."
     ordering = ("-id",)
     actions = (
         "retry_selected",
@@ -79,15 +80,14 @@ class InstanceAdmin(VerbPages, BulkVerbs, ReadOnlyAdmin[Instance]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search by ID first, which an index finds; else by a part of ID or title."""
+        """Search by ID, by the beginning of a brief_id, and by words of the title."""
         term = search_term.strip().replace("\x00", "")
         if not term:
             return queryset, False
         exact = queryset.filter(instance_id=term)
         if exact.exists():
             return exact, False
-        part = Q(instance_id__icontains=term) | Q(brief__payload__title__icontains=term)
-        return queryset.filter(part), False
+        return queryset.filter(brief__in=find_briefs(term)), False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

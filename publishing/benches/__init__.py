@@ -5,9 +5,12 @@ Every figure stands beside a yardstick of the same run, so that two machines can
 
 from collections.abc import Callable, Mapping
 
-from publishing.benches import spend
+from publishing.benches import pages, spend
 from publishing.benches.report import Report, Size
 
-BENCHES: Mapping[str, Callable[[Size], Report]] = {"spend": spend.measure}
+BENCHES: Mapping[str, Callable[[Size], Report]] = {
+    "pages": pages.measure,
+    "spend": spend.measure,
+}
 
 __all__ = ["BENCHES", "Report", "Size"]

@@ -29,12 +29,14 @@ class Figure:
 
     Attributes:
         is_yardstick: it tells of the machine, not of the product.
+        most: the mark, which the median shall not exceed; None without one.
     """
 
     name: str
     unit: str
     rounds: Sequence[float]
     is_yardstick: bool = False
+    most: float | None = None
 
     @property
     def value(self) -> float:
@@ -49,6 +51,7 @@ class Figure:
             "median": round(self.value, 3),
             "rounds": [round(each, 3) for each in self.rounds],
             "is_yardstick": self.is_yardstick,
+            "most": self.most,
         }
 
 

@@ -3,6 +3,7 @@
 import django.contrib.postgres.indexes
 import django.contrib.postgres.search
 import django.db.models.deletion
+import django.db.models.fields.json
 import pgvector.django.indexes
 import pgvector.django.vector
 from django.db import migrations, models
@@ -292,6 +293,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='brief',
             index=pgvector.django.indexes.HnswIndex(fields=['embedding'], name='publishing_brief_near', opclasses=['vector_cosine_ops']),
+        ),
+        migrations.AddIndex(
+            model_name='brief',
+            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.search.SearchVector(django.db.models.fields.json.KeyTextTransform('title', 'payload'), config='simple'), name='publishing_brief_title'),
         ),
         migrations.CreateModel(
             name='Approval',

@@ -1,12 +1,17 @@
 """What routines post, and what a brief holds so that no other takes it."""
 
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
+from django.db.models.fields.json import KT
 from pgvector.django import HnswIndex, VectorField
 
 from lanes.models import Bundle, Lane
 from publishing.models.routines import Routine
 from workflows.models import Instance
 
+# As the index has it; a query must say it in the same words to be answered from there.
+TITLE_WORDS = SearchVector(KT("payload__title"), config="simple")
 EMBEDDING_SIZE = 384  # of the embedded n-gram embedder; one column has one width
 
 
@@ -32,6 +37,7 @@ class Brief(models.Model):
             HnswIndex(
                 fields=["embedding"], name="publishing_brief_near", opclasses=["vector_cosine_ops"]
             ),
+            GinIndex(TITLE_WORDS, name="publishing_brief_title"),
         ]
 
     def __str__(self) -> str:
