@@ -8,6 +8,7 @@ from django.contrib.admin.apps import AdminConfig
 PAGES = (
     "instances",
     "lanes",
+    "lane_versions",
     "desk",
     "reviews",
     "keys",

@@ -11,6 +11,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from lanes.models import Bundle, Lane
+from lanes.storing import lock_lane
 from lanes.versions import Specs, prove_options, read_specs, specs_of
 from workflows.errors import ContractError
 
@@ -68,7 +69,13 @@ AntiPatternRows = forms.formset_factory(
 
 
 class LaneForm(_LaneModelForm):
-    """A lane with its bundle and options, as ordinary fields."""
+    """A lane with its bundle and options, as ordinary fields.
+
+    Attributes:
+        begin_with: id of the bundle version whose specs it begins with; empty for that in use.
+    """
+
+    begin_with = ""
 
     voice = SpecField(help_text="How it is written: person, tense, sentences, attribution.")
     audience = SpecField(help_text="Who reads it, what they know, what they do afterwards.")
@@ -93,7 +100,12 @@ class LaneForm(_LaneModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         current, options = self._current()
-        specs = specs_of(current) if current else None
+        shown = self._begun_with() or current
+        specs = specs_of(shown) if shown else None
+        if shown is not None and shown != current:
+            was_used = shown.uses.exists()
+            begun = "Rolled back to version" if was_used else "Begun as draft"
+            self.initial["note"] = f"{begun} {shown.version}."
         self.fields["option_values"].widget.attrs["class"] = "vLargeTextField mono"
         for name in SPEC_FIELDS:
             self.initial[name] = getattr(specs, name) if specs else ""
@@ -108,6 +120,11 @@ class LaneForm(_LaneModelForm):
         self.new_specs: Specs | None = None  # set by clean, where they differ
         self.new_options: dict[str, Any] | None = None
 
+    @property
+    def is_draft(self) -> bool:
+        """Whether the versions are kept without being put to use."""
+        return self.is_bound and "_draft" in self.data
+
     def clean(self) -> dict[str, Any]:
         """Find what changed, and refuse what does not fit or would undo another's save."""
         cleaned = super().clean() or {}
@@ -116,7 +133,16 @@ class LaneForm(_LaneModelForm):
         if not self.errors:
             self._clean_specs(cleaned)
             self._clean_options(cleaned)
+            self._clean_draft()
         return cleaned
+
+    def _clean_draft(self) -> None:
+        if self.is_draft and (told := [f for f in self.changed_data if f in LANE_FIELDS]):
+            self.add_error(
+                told[0],
+                f"A draft holds bundle and options; {', '.join(told)} would be changed at once. "
+                "Save that by itself first.",
+            )
 
     def _clean_specs(self, cleaned: dict[str, Any]) -> None:
         rows = [
@@ -166,11 +192,20 @@ class LaneForm(_LaneModelForm):
     def _current(self) -> tuple[Bundle | None, Any]:
         if not self.instance.pk:
             return None, None
-        # Read anew: another request may have saved since this one began.
+        # Read anew: another request may have saved since this one began. What is posted is
+        # compared under the lane's row, which the page's transaction holds until it has saved.
+        if self.is_bound:
+            lock_lane(self.instance)
         lane = Lane.objects.select_related("bundle__author", "options__author").get(
             pk=self.instance.pk
         )
         return lane.bundle, lane.options
+
+    def _begun_with(self) -> Bundle | None:
+        given = self.begin_with
+        if not self.instance.pk or not (given.isascii() and given.isdigit()):
+            return None
+        return self.instance.bundles.filter(pk=given).first()
 
     def _seen(self, versions: str, number: int | None) -> Any:
         if not self.instance.pk or not number:

@@ -26,12 +26,13 @@ class StatusFilter(_InstanceFilter):
     """By status, and first of all by whether a person is needed."""
 
     title, parameter_name, column = "status", "status", "status"
-    NEEDS = "needs-person"
+    NEEDS, OPEN = "needs-person", "open"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the choices."""
         return [
             (self.NEEDS, "needs a person"),
+            (self.OPEN, "open: has not ended"),
             *((str(status.value), str(status.label)) for status in Status),
         ]
 
@@ -40,6 +41,8 @@ class StatusFilter(_InstanceFilter):
         value = self.value()
         if value == self.NEEDS:
             return queryset.filter(NEEDS_PERSON)
+        if value == self.OPEN:
+            return queryset.filter(status__lt=Status.ERRORED)
         known = {str(status.value) for status in Status}
         return queryset.filter(status=int(value)) if value in known else queryset
 

@@ -32,6 +32,7 @@ from publishing.admin.filters import (
     StatusFilter,
     WorkflowFilter,
 )
+from publishing.admin.made_with import graph_link
 from publishing.admin.marks import instance_words, lane_mark, moment, money, status_mark
 from publishing.admin.sent import read_events
 from publishing.admin.timeline import read_timeline
@@ -141,6 +142,7 @@ class InstanceAdmin(VerbPages, BulkVerbs, ReadOnlyAdmin[Instance]):
             "instance": instance,
             "brief": brief,
             "article": getattr(brief, "article", None) if brief else None,
+            "lane_graph": graph_link(instance) if brief else "",
             "timeline": timeline,
             "outputs": {row.name: downloads.shown(row.output)
                         for row in timeline.rows if row.has_output},

@@ -1,41 +1,42 @@
-"""Lanes with their bundles and options; a save makes a version, and runs in flight keep theirs."""
+"""Lanes: the list, and the form of the row, the bundle and the options; a save makes a version."""
 
-import json
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import (
-    Http404,
-    HttpRequest,
-    HttpResponse,
-    HttpResponseNotAllowed,
-    HttpResponseRedirect,
-)
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from lanes.models import Bundle, Lane, LaneGraph, LaneOptions
-from lanes.versions import save_bundle, save_options, use_version
-from publishing.admin.base import HouseAdmin, ReadOnlyAdmin
+from lanes.models import Lane
+from lanes.versions import draft_bundle, draft_options, save_bundle, save_options
+from publishing.admin.base import HouseAdmin
 from publishing.admin.bundle_form import LANE_FIELDS, LaneForm
-from publishing.admin.marks import lane_mark, moment
-from workflows.models import Instance, Status
-
-OPEN = (Status.QUEUED, Status.RUNNING, Status.WAITING, Status.PAUSED)
+from publishing.admin.lane_page import OPEN, open_instances
+from publishing.admin.lane_pages import LanePages
+from publishing.admin.lane_versions import kept_words, used_words
+from publishing.admin.marks import lane_mark
+from workflows.models import Instance
 
 
 @admin.register(Lane)
-class LaneAdmin(HouseAdmin[Lane]):
-    """Editors' page: the lane's row, its bundle and its options in one form."""
+class LaneAdmin(LanePages, HouseAdmin[Lane]):
+    """Editors' pages of lanes; this form holds the lane's row, its bundle and its options."""
 
     form = LaneForm
     change_form_template = "admin/lanes/lane/form.html"
-    list_display = ("lane", "name", "version", "open_count", "takes_briefs", "place")
-    list_display_links = ("lane",)
+    list_display = (
+        "lane",
+        "name",
+        "version",
+        "graph_in_use",
+        "open_count",
+        "takes_briefs",
+        "place",
+    )
+    list_display_links = None
     search_fields = ("name", "title")
     fieldsets = (
         (None, {"fields": ("name", "title", "description", ("hue", "place"), "closed_because")}),
@@ -52,12 +53,28 @@ class LaneAdmin(HouseAdmin[Lane]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lane]:
         """Return lanes with the number of their open instances, in one query."""
-        rows = super().get_queryset(request).select_related("bundle")
+        rows = super().get_queryset(request).select_related("bundle", "graph")
         mine = Instance.objects.filter(partition=OuterRef("name"), status__in=OPEN).order_by()
         counted = mine.values("partition").annotate(n=Count("pk")).values("n")
         return rows.annotate(
             open_instances=Coalesce(Subquery(counted, output_field=IntegerField()), 0)
         )
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list under its own name."""
+        return super().changelist_view(request, {"title": "Lanes"} | (extra_context or {}))
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the lane's other pages."""
+        return [*self.lane_urls(), *super().get_urls()]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Let the form begin with another version of the bundle, if the address names one."""
+        form: Any = super().get_form(request, obj, *args, **kwargs)
+        form.begin_with = request.GET.get("from", "")
+        return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Keep the name once it is given: routines and instances know the lane by it."""
@@ -69,11 +86,17 @@ class LaneAdmin(HouseAdmin[Lane]):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
                            ) -> HttpResponse:  # fmt: skip
-        """Show the lane's versions beside the form."""
+        """Show the form under the lane's other pages."""
         lane = kwargs.get("obj")
         if lane is not None:
-            versions = lane.bundles.select_related("author")
-            context |= {"versions": list(versions[:12]), "open_instances": lane.open_instances}
+            context |= {
+                "lane": lane,
+                "tab": "form",
+                "open_instances": lane.open_instances,
+                "may_add": self.has_add_permission(request),
+                "title": f"Edit {lane.title}",
+                "subtitle": None,
+            }
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Lane, form: Any, change: bool) -> None:  # noqa: FBT001
@@ -83,23 +106,49 @@ class LaneAdmin(HouseAdmin[Lane]):
             obj.save(update_fields=[f for f in form.changed_data if f in LANE_FIELDS])
         else:
             obj.save()
+        if form.is_draft:
+            self._draft(request, obj, form)
+        else:
+            self._use(request, obj, form, is_new=not change)
+
+    def response_change(self, request: HttpRequest, obj: Lane) -> HttpResponse:
+        """Go to the lane's page, which shows what is in use now."""
+        if "_continue" in request.POST:
+            return super().response_change(request, obj)
+        return HttpResponseRedirect(reverse("admin:lanes_lane_page", args=[obj.pk]))
+
+    def _draft(self, request: HttpRequest, lane: Lane, form: Any) -> None:
+        author: Any = request.user
+        kept = []
+        if form.new_specs is not None:
+            note = form.cleaned_data["note"]
+            version = draft_bundle(lane, form.new_specs, author=author, note=note)
+            kept.append(f"Bundle {version}")
+        if form.new_options is not None:
+            note = form.cleaned_data["options_note"]
+            version = draft_options(lane, form.new_options, author=author, note=note)
+            kept.append(f"Options {version}")
+        said = f"{' and '.join(kept)}: kept as a draft" if kept else "Nothing was changed"
+        messages.success(request, f"{said}; what is in use stays.")
+
+    def _use(self, request: HttpRequest, lane: Lane, form: Any, *, is_new: bool) -> None:
         author: Any = request.user
         if form.new_specs is not None:
             note = form.cleaned_data["note"]
-            version = save_bundle(obj, form.new_specs, author=author, note=note)
-            kept = Instance.objects.filter(partition=obj.name, status__in=OPEN).count()
-            messages.success(request, _said(version, kept))
-        if form.new_options is not None or not change:
+            version = save_bundle(lane, form.new_specs, author=author, note=note)
+            kept = kept_words(open_instances(lane).count())
+            messages.success(request, f"{used_words('Bundle', version)}; {kept}")
+        if form.new_options is not None or is_new:
             note = form.cleaned_data["options_note"]
-            entries = form.new_options or {}
-            version = save_options(obj, entries, author=author, note=note)
-            if change:
-                messages.success(request, f"Options {version} are used for briefs from now on.")
+            version = save_options(lane, form.new_options or {}, author=author, note=note)
+            if not is_new:
+                messages.success(request, f"{used_words('Options', version)}.")
 
     @admin.display(description="lane", ordering="place")
     def lane(self, obj: Lane) -> SafeString:
-        """Return its title with its rule."""
-        return lane_mark(obj.title, obj.hue)
+        """Return its title with its rule, linked to its page."""
+        url = reverse("admin:lanes_lane_page", args=[obj.pk])
+        return format_html('<a href="{}">{}</a>', url, lane_mark(obj.title, obj.hue))
 
     @admin.display(description="bundle in use")
     def version(self, obj: Lane) -> SafeString | str:
@@ -108,6 +157,14 @@ class LaneAdmin(HouseAdmin[Lane]):
             return "none: takes no briefs"
         url = reverse("admin:lanes_bundle_change", args=[obj.bundle_id])
         return format_html('<a href="{}">version {}</a>', url, obj.bundle.version)
+
+    @admin.display(description="graph")
+    def graph_in_use(self, obj: Lane) -> SafeString | str:
+        """Return its own graph, linked, or the spine."""
+        if obj.graph is None:
+            return "the spine"
+        url = reverse("admin:lanes_lanegraph_change", args=[obj.graph_id])
+        return format_html('<a href="{}">own, version {}</a>', url, obj.graph.version)
 
     @admin.display(description="open instances")
     def open_count(self, obj: Any) -> int:
@@ -118,135 +175,3 @@ class LaneAdmin(HouseAdmin[Lane]):
     def takes_briefs(self, obj: Lane) -> str:
         """Return whether it is open, or why not."""
         return f"closed: {obj.closed_because}" if obj.closed_because else "yes"
-
-
-class VersionAdmin(ReadOnlyAdmin[Any]):
-    """A stored version: seen by whoever may see the lane's, changed by nobody."""
-
-    list_filter = ("lane",)
-    list_select_related = ("lane", "author")
-    date_hierarchy = None
-
-    @admin.display(description="lane", ordering="lane__place")
-    def of_lane(self, obj: Any) -> SafeString:
-        """Return the lane."""
-        return lane_mark(obj.lane.title, obj.lane.hue)
-
-    @admin.display(description="saved", ordering="created_at")
-    def saved(self, obj: Any) -> SafeString:
-        """Return when it was saved."""
-        return moment(obj.created_at)
-
-    @admin.display(description="by")
-    def by(self, obj: Any) -> str:
-        """Return who saved it."""
-        return obj.author.get_username() if obj.author else "a command"
-
-
-@admin.register(Bundle)
-class BundleAdmin(VersionAdmin):
-    """Versions of bundles."""
-
-    change_form_template = "admin/lanes/bundle/page.html"
-    list_display = ("version_name", "of_lane", "in_use", "note", "by", "saved")
-    fields = ("of_lane", "version", "in_use", "note", "by", "saved")
-    readonly_fields = ("of_lane", "in_use", "by", "saved")
-    list_select_related = ("lane__bundle", "author")
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the button that puts a version to use again."""
-        use = path(
-            "<path:object_id>/use/",
-            self.admin_site.admin_view(self.use_view),
-            name="lanes_bundle_use",
-        )
-        return [use, *super().get_urls()]
-
-    def use_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Put this version to use again."""
-        if not request.user.has_perm("lanes.change_lane"):
-            raise PermissionDenied
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        bundle = self.get_object(request, object_id)
-        if bundle is None:
-            raise Http404(f"no bundle is {object_id}")
-        author: Any = request.user
-        use_version(bundle, author=author)
-        kept = Instance.objects.filter(partition=bundle.lane.name, status__in=OPEN).count()
-        messages.success(request, _said(bundle.version, kept))
-        return HttpResponseRedirect(reverse("admin:lanes_bundle_change", args=[bundle.pk]))
-
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
-                           ) -> HttpResponse:  # fmt: skip
-        """Show the specs as prose."""
-        bundle = kwargs["obj"]
-        context |= {
-            "bundle": bundle,
-            "is_in_use": bundle.lane.bundle_id == bundle.pk,
-            "may_use": request.user.has_perm("lanes.change_lane"),
-        }
-        return super().render_change_form(request, context, *args, **kwargs)
-
-    @admin.display(description="version", ordering="-version")
-    def version_name(self, obj: Bundle) -> str:
-        """Return lane and number."""
-        return f"{obj.lane.name} bundle {obj.version}"
-
-    @admin.display(description="in use", boolean=True)
-    def in_use(self, obj: Bundle) -> bool:
-        """Return whether briefs are written with it now."""
-        return obj.lane.bundle_id == obj.pk
-
-
-@admin.register(LaneOptions)
-class LaneOptionsAdmin(VersionAdmin):
-    """Versions of options."""
-
-    list_display = ("version_name", "of_lane", "in_use", "note", "by", "saved")
-    fields = ("of_lane", "version", "in_use", "entries_shown", "note", "by", "saved")
-    readonly_fields = ("of_lane", "in_use", "by", "saved", "entries_shown")
-
-    @admin.display(description="version", ordering="-version")
-    def version_name(self, obj: LaneOptions) -> str:
-        """Return lane and number."""
-        return f"{obj.lane.name} options {obj.version}"
-
-    @admin.display(description="in use", boolean=True)
-    def in_use(self, obj: LaneOptions) -> bool:
-        """Return whether briefs are run with them now."""
-        return obj.lane.options_id == obj.pk
-
-    @admin.display(description="options")
-    def entries_shown(self, obj: LaneOptions) -> SafeString:
-        """Return the options as JSON."""
-        return format_html('<pre class="json">{}</pre>', json.dumps(obj.entries, indent=2))
-
-
-@admin.register(LaneGraph)
-class LaneGraphAdmin(VersionAdmin):
-    """Versions of lanes' own graphs."""
-
-    list_display = ("version_name", "of_lane", "in_use", "note", "by", "saved")
-    fields = ("of_lane", "version", "in_use", "reason", "entries_shown", "note", "by", "saved")
-    readonly_fields = ("of_lane", "in_use", "by", "saved", "entries_shown")
-
-    @admin.display(description="version", ordering="-version")
-    def version_name(self, obj: LaneGraph) -> str:
-        """Return lane and number."""
-        return f"{obj.lane.name} graph {obj.version}"
-
-    @admin.display(description="in use", boolean=True)
-    def in_use(self, obj: LaneGraph) -> bool:
-        """Return whether briefs are run with it now."""
-        return obj.lane.graph_id == obj.pk
-
-    @admin.display(description="entries")
-    def entries_shown(self, obj: LaneGraph) -> SafeString:
-        """Return the entries as JSON."""
-        return format_html('<pre class="json">{}</pre>', json.dumps(obj.entries, indent=2))
-
-
-def _said(version: int, kept: int) -> str:
-    they = "1 open instance keeps its" if kept == 1 else f"{kept} open instances keep theirs"
-    return f"Version {version} is used for briefs from now on; {they}."

@@ -104,7 +104,8 @@ _ROWS = (
     """
     insert into publishing_article (brief_id, lane_id, slug, status, created_at, published_at,
         modified_at)
-    select b.id, b.lane_id, 'article' || substr(b.brief_id, 2), 'live', b.created_at, b.created_at, b.created_at
+    select b.id, b.lane_id, 'article' || substr(b.brief_id, 2), 'live', b.created_at, b.created_at,
+        b.created_at
     from publishing_brief as b where b.embedding is not null
     """,
     """

@@ -74,6 +74,11 @@ def worst_of_bytes(
     )
 
 
+def expected_tokens(prompt_bytes: int) -> int:
+    """Return about how many tokens a prompt of English prose comes to."""
+    return prompt_bytes // _BYTES_A_TOKEN
+
+
 def estimate(model: str, *, prompt_bytes: int, max_tokens: int, is_batch: bool = False) -> Estimate:
     """Return what one text call with a prompt of so many bytes is expected to cost, and the most.
 
@@ -82,7 +87,7 @@ def estimate(model: str, *, prompt_bytes: int, max_tokens: int, is_batch: bool =
     Raises:
         UnknownPriceError: the model has no price that holds now.
     """
-    tokens = prompt_bytes // _BYTES_A_TOKEN
+    tokens = expected_tokens(prompt_bytes)
     rates = read_tariff(model).tier(tokens)
     percent = _percent(rates, is_batch=is_batch)
     expected = _micros(tokens * rates.prompt, percent)

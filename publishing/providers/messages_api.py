@@ -52,6 +52,15 @@ def send(
         raise _read_connection(error) from error
 
 
+def body_of(request: Callable[[anthropic.Anthropic], httpx2.Response]) -> bytes:
+    """Return the body that a request would have; it goes to no network and needs no key."""
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json={}))
+    with anthropic.Anthropic(
+        api_key="none", max_retries=0, http_client=httpx2.Client(transport=transport)
+    ) as api:
+        return request(api).request.content
+
+
 def read_object(text: bytes | str) -> dict[str, Any]:
     """Return the JSON object of an answer.
 

@@ -44,6 +44,13 @@ def send(request: Mapping[str, Any]) -> Reply:
     )
 
 
+def body_of(request: Mapping[str, Any]) -> bytes:
+    """Return the body of the request as `send` would send it, byte for byte; nothing is sent."""
+    return messages_api.body_of(
+        lambda api: api.messages.with_raw_response.create(**request, timeout=1).http_response
+    )
+
+
 def read_reply(message: dict[str, Any], request_id: str) -> Reply:
     """Return a message as the ledger stores it, with the part that is priced."""
     usage = message.get("usage")

@@ -7,6 +7,7 @@ from django import template
 
 from lanes.models import Bundle
 from publishing.admin import downloads
+from publishing.admin.made_with import graph_link
 from publishing.admin.marks import (
     lane_mark,
     lane_rule,
@@ -30,6 +31,7 @@ register.filter("word_mark", word_mark)
 register.filter("plain_dates", plain_dates)
 register.filter("plain_money", plain_money)
 register.filter("lane_rule", lane_rule)
+register.filter("graph_link", graph_link)
 register.simple_tag(lane_mark, name="lane_mark")
 
 

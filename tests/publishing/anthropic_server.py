@@ -34,6 +34,7 @@ class Exchange:
     body: Mapping[str, Any]
     handler: BaseHTTPRequestHandler
     server: "AnthropicServer"
+    raw: bytes
 
     def reply(self, status: int, content: object, **headers: str) -> None:
         """Answer with JSON, or with text as it is; header names are given with _ for -."""
@@ -174,8 +175,8 @@ def serve_anthropic(script: Script | None = None) -> Iterator[AnthropicServer]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            exchange = Exchange(self.path, dict(self.headers), body, self, server)
+            raw = self.rfile.read(int(self.headers["Content-Length"]))
+            exchange = Exchange(self.path, dict(self.headers), json.loads(raw), self, server, raw)
             server.requests.append(exchange)
             server.arrived.release()
             with suppress(OSError):  # the client had enough

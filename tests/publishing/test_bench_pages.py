@@ -37,7 +37,7 @@ def test_no_page_takes_more_queries_when_there_are_thousands() -> None:
     fill(Crowd(articles=2_000, instances=10_000))
     many = queries_of_each()
     assert few.keys() == PAGES.keys() - {"home, page 20"}
-    # One more or less: the last article has no next one, and an estimate takes the place of a count.
+    # One more or less: the last article has no next one; an estimate takes a count's place.
     assert [name for name in few if abs(many[name] - few[name]) > 1] == []
 
 

@@ -57,7 +57,7 @@ def test_saving_a_change_makes_a_version_that_is_used_from_now_on(
     data = form_of(editor, page_of(lane)) | {"voice": "Dry.\r\nShort.", "note": "Drier."}
     answer = editor.post(page_of(lane), data, follow=True)
 
-    said = "Version 2 is used for briefs from now on; 1 open instance keeps its."
+    said = "Bundle 2 is used for briefs from now on; 1 open instance keeps its own."
     assert said in answer.content.decode()
     lane.refresh_from_db()
     assert lane.bundle is not None
@@ -188,7 +188,7 @@ def test_an_older_version_is_put_to_use_again_by_a_post(editor: Client, lane: La
     address = f"/admin/lanes/bundle/{first.pk}/use/"
 
     assert editor.get(address).status_code == 405
-    editor.post(address)
+    editor.post(address, {"seen": str(Lane.objects.get(pk=lane.pk).bundle_id)})
     lane.refresh_from_db()
     assert lane.bundle_id == first.pk
     used = first.uses.latest("used_at")
