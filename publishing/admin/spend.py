@@ -35,7 +35,7 @@ class CallAdmin(ReadOnlyAdmin[Call]):
     search_help_text = "By brief_id or key."
     fields = ("key", "state", "run", "lane", "entry", "bundle", "provider", "model", "held",
               "cost", "paid", "tokens", "price_version", "usage_shown", "answer_shown",
-              "request_id", "outcome", "served", "at", "closed")  # fmt: skip
+              "request_id", "batch", "outcome", "served", "at", "closed")  # fmt: skip
     readonly_fields = (
         "run",
         "held",

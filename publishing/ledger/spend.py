@@ -179,6 +179,7 @@ def describe_call(call: Call) -> dict[str, Any]:
         "bundle": call.bundle,
         "price_version": call.price_version,
         "request_id": call.request_id or None,
+        "batch": call.batch or None,
         "state": call.state,
         "paid": paid,
         "cost_micros": cost_of_call(call),

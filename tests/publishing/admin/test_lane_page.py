@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from lanes.compiler import Makeup, compile_makeup
 from lanes.distance import distance_from_spine
 from lanes.models import Lane, LaneGraph
 from lanes.spine import SPINE, WORKFLOW
@@ -33,8 +34,8 @@ def seen(client: Client, lane: Lane) -> str:
 
 def rows_of(graph: list[dict[str, Any]]) -> list[Row]:
     """Return the rows of a graph by its contracts alone, with the lane's values in it."""
-    cover = {"step": "cover", "options": {"hue": 25, "folio": "Trial"}}
-    filled = [cover if entry.get("step") == "cover" else entry for entry in graph]
+    trial = Lane(name="trial", title="Trial", hue=25)
+    filled = compile_makeup(Makeup(trial, graph, {}))
     return rows_of_plan(wire_graph(filled, workflow=WORKFLOW), distance_from_spine(graph))
 
 
