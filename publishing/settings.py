@@ -107,6 +107,8 @@ LANES_OWN_GRAPH_ABOVE = env.int("LANES_OWN_GRAPH_ABOVE", default=1)
 WORKFLOWS_THREADS = env.int("WORKFLOWS_THREADS", default=16)
 WORKFLOWS_LEASE_SECONDS = env.int("WORKFLOWS_LEASE_SECONDS", default=15)
 WORKFLOWS_GRACE_SECONDS = env.int("WORKFLOWS_GRACE_SECONDS", default=30)
+# Checkpoints of all threads of a worker in one commit; 0: each in a commit of its own.
+WORKFLOWS_GROUP_COMMIT = env.bool("WORKFLOWS_GROUP_COMMIT", default=True)
 WORKFLOWS_DRAIN_SECONDS = 3600  # a drain's time budget; then its successor goes on
 _LONGEST_STEP_SECONDS = 600
 

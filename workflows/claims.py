@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from workflows.statements.claims import (
     ANY_DUE,
     CLAIM,
     CLAIM_SUSPECT,
+    ENVELOPES,
     GIVE_BACK,
     LOCK_CLAIMS,
     TAKE_OVER,
@@ -28,6 +29,7 @@ class Claim:
         inbox: events that had been sent to it when it was claimed, or last moved on.
         deadline_at: end of the sleep or wait that it stands at, once that has begun.
         policy: the retry policy that the entry's first failure froze; None before it.
+        envelope: what a new instance was sent with, if it was read together with others'.
     """
 
     drain: int
@@ -46,6 +48,7 @@ class Claim:
     inbox: int = 0
     deadline_at: datetime | None = None
     policy: Mapping[str, Any] | None = None
+    envelope: Mapping[str, Any] | None = None
 
     @property
     def is_suspect(self) -> bool:
@@ -64,7 +67,11 @@ def claim_due(
         slots: free threads of the drain.
         with_suspect: whether one of them may be a suspect.
     """
-    if slots < 1 or not connection.fetch(ANY_DUE, {}):
+    if slots < 1:
+        return []
+    ((is_suspect_due, is_any_due),) = connection.fetch(ANY_DUE, {})
+    with_suspect = with_suspect and is_suspect_due
+    if not (with_suspect or is_any_due):
         return []
 
     def claim(fetch: Fetch) -> list[Row]:
@@ -73,7 +80,18 @@ def claim_due(
         taken = fetch(CLAIM_SUSPECT, parameters | {"slots": slots}) if with_suspect else []
         return taken + fetch(CLAIM, parameters | {"slots": slots - len(taken)})
 
-    return [Claim(drain, *row) for row in connection.in_one_transaction(claim)]
+    claims = [Claim(drain, *row) for row in connection.in_one_transaction(claim)]
+    return _with_envelopes(claims, connection)
+
+
+def _with_envelopes(claims: list[Claim], connection: EngineConnection) -> list[Claim]:
+    """Read what the new ones were sent with in one statement; of the others steps read more."""
+    new = [claim.instance for claim in claims if claim.position == 0]
+    found: dict[int, Any] = dict(connection.fetch(ENVELOPES, {"instances": new})) if new else {}
+    return [
+        replace(claim, envelope=found[claim.instance]) if claim.instance in found else claim
+        for claim in claims
+    ]
 
 
 def give_back_unheld(connection: EngineConnection, *, drain: int, held: Collection[int]) -> None:

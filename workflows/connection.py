@@ -4,6 +4,7 @@ The engine's connections stand outside Django's pool, so that slow steps never s
 a checkpoint; they alone bind and prepare on the server.
 """
 
+import logging
 import os
 import threading
 import time
@@ -21,10 +22,14 @@ from workflows import faults
 from workflows.errors import EngineStoppedError
 from workflows.statements import Statement
 
+logger = logging.getLogger(__name__)
+
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)  # then every 2 s
 CONNECT_SECONDS = 5
 # A statement is prepared on the server when it is run the second time; behind a pooler, never.
 PREPARE_THRESHOLD = 2
+# Planning costs more than running them, and every plan is proved to be a good one as it is.
+GENERIC_PLANS = "set plan_cache_mode = force_generic_plan"
 PING = Statement("connection.ping", "select 1")
 Row = tuple[Any, ...]
 Fetch = Callable[[Statement, Mapping[str, Any]], list[Row]]
@@ -71,6 +76,43 @@ class EngineConnection:
             rows = self._guarded(lambda connection: _fetch(connection, statement, parameters))
             faults.reach(statement.name, "after")
             return rows
+
+    def fetch_again(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
+        """Run a statement that may be repeated: a second run finds that the first one moved it."""
+        while True:
+            try:
+                return self.fetch(statement, parameters)
+            except psycopg.OperationalError:
+                self.reconnect(until=lambda: False)
+
+    def fetch_once(
+        self,
+        statement: Statement,
+        parameters: Mapping[str, Any],
+        *,
+        was_written: Statement,
+        outcome: Statement,
+        may_be_written: bool = False,
+    ) -> list[Row]:
+        """Write once, whatever happens to the connection: after a loss its mark is looked for.
+
+        Args:
+            statement: what writes.
+            parameters: of all three.
+            was_written: finds a row if the lost try left its mark.
+            outcome: returns then what the lost try would have returned.
+            may_be_written: look for the mark first: an earlier try was lost.
+        """
+        pauses = growing_pauses()
+        while True:
+            if may_be_written and self.fetch_again(was_written, parameters):
+                return self.fetch_again(outcome, parameters)
+            try:
+                return self.fetch(statement, parameters)
+            except psycopg.OperationalError as error:
+                logger.warning("a checkpoint is written again: %s", error)
+                time.sleep(next(pauses))
+                may_be_written = True
 
     def in_one_transaction(self, work: Callable[[Fetch], Result]) -> Result:
         """Run the work's statements in one transaction; each sees what the others waited for.
@@ -170,13 +212,16 @@ def _connect(application_name: str) -> psycopg.Connection[Row]:
     connection_class: type[psycopg.Connection[Row]] = pool.get(
         "connection_class", psycopg.Connection
     )
-    return connection_class.connect(
+    connection = connection_class.connect(
         **parameters,
         autocommit=True,
         application_name=application_name,
         connect_timeout=CONNECT_SECONDS,
         prepare_threshold=None if settings.DATABASE_POOLED else PREPARE_THRESHOLD,
     )
+    if not settings.DATABASE_POOLED:
+        connection.execute(GENERIC_PLANS)
+    return connection
 
 
 def growing_pauses() -> Iterator[float]:

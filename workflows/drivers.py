@@ -48,6 +48,11 @@ class Drivers:
             return self._count - len(self._in_hand)
 
     @property
+    def is_half_free(self) -> bool:
+        """Whether at least every other thread has nothing in hand."""
+        return self.free * 2 >= self._count
+
+    @property
     def in_hand(self) -> list[int]:
         """Primary keys of the instances that are being driven, or are about to be."""
         with self._lock:

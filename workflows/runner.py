@@ -9,13 +9,7 @@ from typing import Any, Protocol
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from workflows import faults
-from workflows.checkpoints import (
-    Checkpoints,
-    Moved,
-    Record,
-    record_parameters,
-    record_statement,
-)
+from workflows.checkpoints import Checkpoints
 from workflows.claims import Claim
 from workflows.connection import connection_given_back
 from workflows.contracts import Transaction
@@ -40,6 +34,7 @@ from workflows.graphs import (
     outputs_read,
 )
 from workflows.models import Outcome
+from workflows.records import Moved, Record, record_parameters, record_statement
 from workflows.retries import RetryPolicy
 from workflows.runs import Run, recordable
 from workflows.statements import execute

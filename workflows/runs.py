@@ -8,14 +8,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from workflows.checkpoints import Moved
 from workflows.claims import Claim
 from workflows.contracts import Bound, Contract, StepContext
 from workflows.errors import ContractError, OutputError, plain
 from workflows.graphs import Entry, Plan, StepEntry
+from workflows.records import JsonText, Moved
 from workflows.registry import get_workflow
 from workflows.retries import RetryPolicy
 
+ENVELOPE = ""  # no entry has this name
 OUTPUT_BYTES_MAX = 1024 * 1024  # as on Cloudflare Workflows
 
 
@@ -26,7 +27,7 @@ class Run:
     Attributes:
         claim: moves on with each record.
         outputs: of the entries that the remaining steps read, by name.
-        parsed: those outputs as contracts.
+        parsed: those outputs, and what the envelope provides, as contracts.
     """
 
     claim: Claim
@@ -101,9 +102,13 @@ class Run:
         )
 
     def _input(self, contract: type[Contract], provider: int | None) -> Contract:
-        if provider is None:
-            return parse_envelope(self.claim.workflow, contract, self.envelope)
-        return self.output(contract, provider)
+        if provider is not None:
+            return self.output(contract, provider)
+        if (ENVELOPE, contract) not in self.parsed:
+            self.parsed[ENVELOPE, contract] = parse_envelope(
+                self.claim.workflow, contract, self.envelope
+            )
+        return self.parsed[ENVELOPE, contract]
 
     def output(self, contract: type[Contract], position: int) -> Contract:
         """Return the recorded output of an earlier entry.
@@ -113,8 +118,15 @@ class Run:
         """
         name = self.plan.entries[position].name
         if (name, contract) not in self.parsed:
-            self.parsed[name, contract] = parse_output(name, contract, self.outputs[name])
+            self.parsed[name, contract] = parse_output(name, contract, self._output(name))
         return self.parsed[name, contract]
+
+    def _output(self, name: str) -> Any:
+        """Return a recorded output as JSON; one of this drive is still text."""
+        output = self.outputs[name]
+        if isinstance(output, JsonText):
+            output = self.outputs[name] = json.loads(output)
+        return output
 
 
 def parse_output(name: str, contract: type[Contract], output: Any) -> Contract:
@@ -143,7 +155,7 @@ def parse_envelope(
         raise _drifted(error, "envelope", contract) from None
 
 
-def recordable(entry: StepEntry, returned: object) -> Any:
+def recordable(entry: StepEntry, returned: object) -> JsonText:
     """Return a step's output as JSON.
 
     Raises:
@@ -165,7 +177,7 @@ def recordable(entry: StepEntry, returned: object) -> Any:
         )
     if "\\u0000" in text:
         raise OutputError(f"{entry.name} returned a text with NUL, which Postgres cannot hold")
-    return json.loads(text)
+    return JsonText(text)
 
 
 def _drifted(error: ValidationError, name: str, contract: type[Contract]) -> ContractError:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from workflows.checkpoints import Checkpoints, Record
+from workflows.checkpoints import Checkpoints
 from workflows.conditions import value_at
 from workflows.errors import ContractError, WaitTimedOutError
 from workflows.graphs import SleepEntry, UntilEntry, WaitEntry
+from workflows.records import Record
 from workflows.runs import Run
 
 

@@ -51,16 +51,24 @@ class Nursery:
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
-    def drain(self, faults: str = "", *, threads: int = 4, without: str = "") -> Child:
+    def drain(
+        self,
+        faults: str = "",
+        *,
+        threads: int = 4,
+        without: str = "",
+        group_commit: bool | None = None,
+    ) -> Child:
         """Fork a worker that runs a drain until SIGTERM.
 
         Args:
             faults: see `tests.arming`.
             threads: of the drain.
             without: a step that this worker's code does not have.
+            group_commit: whether its threads' checkpoints share commits; None: as the run's.
         """
         order = {"order": "drain", "faults": faults, "threads": threads, "without": without}
-        return Child(self, self.ask(**order))
+        return Child(self, self.ask(**order, group_commit=group_commit))
 
     def act(self, name: str, instance_id: str, faults: str) -> Child:
         """Fork a process that does one of `tests.tour.acts`, and ends."""
@@ -115,7 +123,7 @@ def _obey(order: str, **arguments: Any) -> int | None:
     return pid
 
 
-def _drain(faults: str, threads: int, without: str) -> None:
+def _drain(faults: str, threads: int, without: str, group_commit: bool | None) -> None:
     """Be a worker; it looks more often than others, so that the tests take a minute."""
     from django.conf import settings
 
@@ -126,6 +134,8 @@ def _drain(faults: str, threads: int, without: str) -> None:
 
     drain.LOOK_SECONDS, drain.SWEEP_SECONDS = 0.02, 0.1
     settings.WORKFLOWS_THREADS = threads
+    if group_commit is not None:
+        settings.WORKFLOWS_GROUP_COMMIT = group_commit
     if without:
         registry._steps.pop(without)
         registry.code_version.cache_clear()

@@ -56,6 +56,7 @@ CHECKPOINTS: dict[str, tuple[str, ...]] = {
     "checkpoints.await": ("review", "knock", "farewell"),
     "checkpoints.give_up": ("refusing",),
 }
+GROUPED = ("records.record_many",)
 CLAIMS = ("claims.claim", "claims.claim_suspect", "claims.give_back", "claims.take_over")
 DRAINS = (
     *("drains.enter", "drains.wake_for_code", "drains.beat", "drains.count_up", "drains.end"),
@@ -105,7 +106,7 @@ def test_every_text_that_commits_is_a_statement_with_the_name_of_its_place() -> 
 
 
 def test_every_statement_that_commits_has_a_case() -> None:
-    cases = {*CHECKPOINTS, *CLAIMS, *DRAINS, *RARE, *ACTS} - {"entries"}
+    cases = {*CHECKPOINTS, *GROUPED, *CLAIMS, *DRAINS, *RARE, *ACTS} - {"entries"}
 
     assert {place for place, _ in constants()} == cases
 
@@ -135,13 +136,27 @@ def test_a_worker_that_is_killed_at_a_checkpoint_loses_and_repeats_nothing(
     assert survivor.code() is None
 
 
+@pytest.mark.parametrize("tour", ["last", "last_transactional", "refusing"])
+def test_a_worker_that_is_killed_at_a_group_commit_loses_and_repeats_nothing(
+    breeder: Nursery, survivor: Child, tours: Tours, tour: str
+) -> None:
+    for times in (1, 2, 4):
+        for moment in BEFORE_AFTER:
+            fault = f"records.record_many:{moment}:{times}"
+            kill_one(breeder, tours, fault, tour=tour, threads=8, group_commit=True)
+            wait_until(tours.have_ended)
+
+    check_everything(tours)
+    assert survivor.code() is None
+
+
 @pytest.mark.parametrize(("point", "columns"), [("claim", {}), ("claim_suspect", SUSPECT)])
 def test_a_worker_that_is_killed_at_its_claim_strands_nothing(
     breeder: Nursery, survivor: Child, tours: Tours, point: str, columns: dict[str, Any]
 ) -> None:
     for moment in ALL_MOMENTS:
-        tours.begin("last", **columns)
-        kill_one(breeder, tours, f"claims.{point}:{moment}", tour="farewell")
+        fault = f"claims.{point}:{moment}"
+        kill_one(breeder, tours, fault, tour="farewell", columns=columns)
         wait_until(tours.have_ended)
 
     check_everything(tours)
@@ -233,7 +248,7 @@ def test_a_worker_that_is_killed_while_it_is_disturbed_strands_nothing(
 def test_a_worker_that_is_killed_while_it_gives_up_on_a_bug_of_its_own_strands_nothing(
     breeder: Nursery, survivor: Child, tours: Tours
 ) -> None:
-    bug = "checkpoints.inputs:before:1::break"
+    bug = "checkpoints.sleep:before:1::break"
     for moment in BEFORE_AFTER:
         kill_one(breeder, tours, f"{bug};checkpoints.disown:{moment}", tour="last")
         bring_forward()

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
@@ -23,6 +24,7 @@ from workflows.statements.claims import CLAIM_LOCK
 __all__ = ["trial"]
 
 CHECKPOINTS, CLAIMER = "presswork checkpoints", "presswork claimer"
+FLUSHER = "presswork flusher"
 INSTANCES = 6
 ROWS = "select 1 from workflows_instance for update"
 LIMITS = f"select pg_advisory_lock({CLAIM_LOCK})"
@@ -139,19 +141,22 @@ def check_once(trial: Trial, *, again: int = 0) -> None:
     assert sum(calls.values()) - len(calls) == again
 
 
+@pytest.mark.parametrize("session", [CHECKPOINTS, FLUSHER])
 @pytest.mark.parametrize(
     ("moment", "act"),
     [
-        ("before", partial(cut_engine, CHECKPOINTS)),
-        ("before", partial(cut_while_it_waits, CHECKPOINTS, ROWS)),
-        ("after", partial(lose_answer, CHECKPOINTS)),
+        ("before", cut_engine),
+        ("before", partial(cut_while_it_waits, lock=ROWS)),
+        ("after", lose_answer),
     ],
     ids=["before", "during", "after"],
 )
 def test_a_checkpoint_whose_connection_is_cut_is_written_once(
-    trial: Trial, moment: str, act: Callable[[], None]
+    trial: Trial, settings: Any, session: str, moment: str, act: Callable[[str], None]
 ) -> None:
-    run_with(trial, Once("checkpoints.advance", moment, act))
+    settings.WORKFLOWS_GROUP_COMMIT = session == FLUSHER
+
+    run_with(trial, Once("checkpoints.advance", moment, partial(act, session)))
 
     check_once(trial)
 

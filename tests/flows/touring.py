@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,26 @@ class Tours:
         return Counter((key, entry, int(attempt)) for key, entry, attempt in split)
 
 
-def kill_one(nursery: Nursery, tours: Tours, faults: str, *, tour: str, **child: Any) -> Child:
-    """Fork a worker with the faults, and begin tours until it has died of them."""
+def kill_one(
+    nursery: Nursery,
+    tours: Tours,
+    faults: str,
+    *,
+    tour: str,
+    columns: Mapping[str, Any] | None = None,
+    **child: Any,
+) -> Child:
+    """Fork a worker with the faults, and begin tours until it has died of them.
+
+    Args:
+        columns: bring those tours into a state that is hard to come by.
+    """
     victim = nursery.drain(faults, **child)
     looks = iter(range(10_000))
 
     def has_died() -> bool:
         if next(looks) % 25 == 0:
-            tours.begin(tour)
+            tours.begin(tour, **(columns or {}))
         tours.send_events()
         return victim.code() is not None
 

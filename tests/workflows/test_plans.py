@@ -107,6 +107,7 @@ BOUND: dict[str, dict[str, Any]] = {
     "checkpoints.advance_with_event": RECORD | {"event": 7},
     "checkpoints.complete": RECORD,
     "checkpoints.complete_with_event": RECORD | {"event": 7},
+    "records.record_many": {"items": Jsonb([{"place": 1, "instance": 77}])},
     "checkpoints.retry_later": TRY | {"delay": A_MINUTE},
     "checkpoints.give_up": TRY | LOG,
     "checkpoints.park": TRY | LOG | {"reason": "busy", "due_at": TIMES["started_at"]},
@@ -125,6 +126,7 @@ BOUND: dict[str, dict[str, Any]] = {
     "claims.any_due": {},
     "claims.claim": SLOTS,
     "claims.claim_suspect": SLOTS,
+    "claims.envelopes": {"instances": [77]},
     "claims.give_back": {"drain": 1, "held": [1]},
     "claims.take_over": {},
     "create.wait_briefly": {},
@@ -276,7 +278,7 @@ def _generic_plan(statement: Statement, bound: dict[str, Any]) -> str:
 
 def _type(value: object) -> str:
     if isinstance(value, list):
-        return f"{'text' if isinstance(value[0], str) else 'bigint'}[]"
+        return f"{'text' if isinstance(value[0], str) else TYPES[type(value[0])]}[]"
     return TYPES[type(value)]
 
 

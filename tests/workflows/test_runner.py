@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,12 +14,13 @@ from django.db import connections
 from tests.trial import stages
 from tests.workflows.conftest import Trial, enter, is_in, run_to_end, standing_drain, wait_until
 from workflows import faults, verbs
-from workflows.checkpoints import Checkpoints, Record
+from workflows.checkpoints import Checkpoints
 from workflows.claims import claim_due
 from workflows.connection import EngineConnection
 from workflows.errors import LostClaimError
 from workflows.graphs import load_plan
 from workflows.models import Attempt, Envelope, Instance, Outcome, Reason, Status, StepGraph
+from workflows.records import Record
 
 
 def error_of(row: Instance | Attempt) -> Any:
@@ -234,10 +236,10 @@ def test_an_error_that_postgres_cannot_hold_is_stored_without_what_it_cannot(
 
 
 def test_what_no_driver_can_bear_ends_errored_after_five_crashes(trial: Trial) -> None:
-    instance = trial.create()
+    instance = trial.create(entries=[{"sleep": 1, "name": "pause"}, *stages.ENTRIES])
 
     def fail(statement: str, moment: str) -> None:
-        if (statement, moment) == ("checkpoints.inputs", "before"):
+        if (statement, moment) == ("checkpoints.sleep", "before"):
             raise ValueError("as a bug of the engine would")
 
     faults.arm(fail)
@@ -283,7 +285,7 @@ def test_a_claim_whose_instance_was_pruned_before_it_was_driven_is_lost(
     Instance.objects.filter(pk=instance.pk).update(pruned_at=datetime.now(UTC))
 
     with pytest.raises(LostClaimError, match="was ended and pruned before it was driven"):
-        Checkpoints(engine).inputs(claimed, [])
+        Checkpoints(engine).inputs(replace(claimed, envelope=None), [])
     engine.close()
 
     assert is_in(instance, Status.TERMINATED)

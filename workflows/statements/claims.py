@@ -40,12 +40,17 @@ ANY_DUE = Statement(
     "claims.any_due",
     f"""
 with recursive {_PARTITIONS}
-select 1 from partitions p cross join generate_series(0, 2) r(rank) cross join lateral (
-    select 1 from workflows_instance i
-    where i.partition = p.partition and i.due_at is not null and i.rank = r.rank
-      and i.due_at <= statement_timestamp() limit 1) due
-where p.partition is not null
-limit 1
+select exists (
+        select 1 from workflows_instance i
+        where i.rank = {Rank.SUSPECT:d} and i.due_at is not null
+          and i.due_at <= statement_timestamp()),
+    exists (
+        select 1 from partitions p cross join generate_series({Rank.WOKEN:d}, {Rank.NEW:d}) r(rank)
+        cross join lateral (
+            select 1 from workflows_instance i
+            where i.partition = p.partition and i.due_at is not null and i.rank = r.rank
+              and i.due_at <= statement_timestamp() limit 1) due
+        where p.partition is not null)
 """,
 )
 
@@ -129,6 +134,17 @@ picked as materialized (
     order by i.due_at limit (select least(1, slots) from room_in_all)
     for no key update of i skip locked)
 {_BEGIN}
+""",
+)
+
+# What new instances were sent with, read after the claim has committed: those of a size that
+# leaves room for all. Each driver reads a larger one itself.
+SMALL_BYTES = 32 * 1024  # as stored, which is compressed
+ENVELOPES = Statement(
+    "claims.envelopes",
+    f"""
+select instance_id, data from workflows_envelope
+where instance_id = any(%(instances)s::bigint[]) and pg_column_size(data) <= {SMALL_BYTES}
 """,
 )
 

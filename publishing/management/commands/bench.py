@@ -1,12 +1,14 @@
 """The command `bench NAME`: measure one side of the product on this machine."""
 
 from argparse import ArgumentParser
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from publishing.benches import BENCHES, Report, Size
-from publishing.benches.report import BenchError, Figure
+from publishing.benches import BENCHES, OPTIONS
+from publishing.benches.report import BenchError, Figure, Report, Size
 from workflows.cli.console import Console
 
 
@@ -24,13 +26,26 @@ class Command(BaseCommand):
         parser.add_argument(
             "--quick", action="store_true", help="only show that it works; figures mean nothing"
         )
+        parser.add_argument(
+            "--only",
+            type=lambda text: text.split(","),
+            metavar="PART,…",
+            help="of `engine`: throughput, alone, creates, claims, accidents, crowd",
+        )
+        parser.add_argument(
+            "--peers", type=Path, metavar="DIR", help="of `engine`: run the peers' benches beside"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Measure, and print the figures with the machine that they hold for."""
         size = Size.QUICK if options["quick"] else Size.FULL
+        name = options["name"]
+        chosen = {each: options[each] for each in ("only", "peers") if options[each] is not None}
+        if refused := chosen.keys() - OPTIONS.get(name, frozenset()):
+            raise CommandError(f"`bench {name}` takes no --{', --'.join(sorted(refused))}")
         try:
-            report = BENCHES[options["name"]](size)
+            report = import_module(BENCHES[name]).measure(size, **chosen)
         except BenchError as error:
             raise CommandError(str(error)) from error
         console = Console(self.stdout, self.stderr, as_json=options["json"])
