@@ -58,9 +58,19 @@ class EconomyTown(Town):
 
 def is_complete(instance: Instance) -> bool:
     """Whether it is complete; if it waits for a batch or a retry, it is made due."""
-    waiting = Instance.objects.filter(pk=instance.pk, status=Status.WAITING)
-    waiting.filter(reason__in=[Reason.CALL, Reason.RETRY]).update(due_at=Now(), wake_at=Now())
+    _make_due(instance, Reason.CALL, Reason.RETRY)
     return is_in(instance, Status.COMPLETE)
+
+
+def is_ordered(instance: Instance) -> bool:
+    """Whether it waits for its batch; what a death has put back is made due."""
+    _make_due(instance, Reason.RETRY)
+    return is_in(instance, Status.WAITING) and instance.reason == Reason.CALL
+
+
+def _make_due(instance: Instance, *reasons: Reason) -> None:
+    waiting = Instance.objects.filter(pk=instance.pk, status=Status.WAITING, reason__in=reasons)
+    waiting.update(due_at=Now(), wake_at=Now())
 
 
 @contextmanager

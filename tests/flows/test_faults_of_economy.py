@@ -7,10 +7,10 @@ import pytest
 from django.db.models import F
 
 from publishing.models import Call, Cap
-from tests.flows.economy import EconomyTown, found_economy_town, is_complete
+from tests.flows.economy import EconomyTown, found_economy_town, is_complete, is_ordered
 from tests.flows.paying import calls_of
-from tests.workflows.conftest import is_in, wait_until
-from workflows.models import Instance, Reason, Status
+from tests.workflows.conftest import wait_until
+from workflows.models import Instance
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,8 +39,7 @@ def finish(town: EconomyTown, brief: Instance) -> None:
 def park(town: EconomyTown, brief: Instance) -> None:
     """Have the text ordered, and its instance due again."""
     with town.workers():
-        wait_until(lambda: is_in(brief, Status.WAITING))
-    assert brief.reason == Reason.CALL
+        wait_until(lambda: is_ordered(brief))
     is_complete(brief)
 
 
