@@ -69,6 +69,18 @@ def compile_entries(lane: Lane) -> Entries:
     return compile_makeup(Makeup.of(lane))
 
 
+def compile_proved(lane: Lane) -> Entries:
+    """Return the entries as `compile_entries` does, after the proof that they fit one another.
+
+    Compiled once: every new brief asks for this.
+
+    Raises:
+        ContractError: as `prove_makeup` has it.
+    """
+    _, compiled = _prove(Makeup.of(lane))
+    return [entry for _, entry in compiled]
+
+
 def compile_makeup(made: Makeup) -> Entries:
     """Return the entries, without the proof that they fit one another.
 
@@ -89,13 +101,7 @@ def prove_makeup(made: Makeup) -> Plan:
     Raises:
         ContractError: its path begins with `graph`, `spine` or `options`.
     """
-    compiled = _compile_all(made)
-    try:
-        plan = prove_graph([entry for _, entry in compiled], workflow=WORKFLOW)
-    except ContractError as error:
-        raise _placed(error, made, compiled) from None
-    if made.graph is not None:
-        _refuse_other_end(plan)
+    plan, _ = _prove(made)
     return plan
 
 
@@ -103,6 +109,17 @@ def name_of(entry: Mapping[str, Any]) -> str:
     """Return what the entry is called, as far as it is well-formed; else nothing."""
     name = entry.get("name", entry.get("step", entry.get("wait", "")))
     return name if isinstance(name, str) else ""
+
+
+def _prove(made: Makeup) -> tuple[Plan, list[tuple[int, dict[str, Any]]]]:
+    compiled = _compile_all(made)
+    try:
+        plan = prove_graph([entry for _, entry in compiled], workflow=WORKFLOW)
+    except ContractError as error:
+        raise _placed(error, made, compiled) from None
+    if made.graph is not None:
+        _refuse_other_end(plan)
+    return plan, compiled
 
 
 def _compile_all(made: Makeup) -> list[tuple[int, dict[str, Any]]]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lanes.compiler import compile_entries, prove_lane
+from lanes.compiler import compile_entries, compile_proved
 from lanes.contracts import BundleSpecs
 from lanes.models import Bundle, Lane
 from lanes.specs import patterns_of
@@ -68,8 +68,7 @@ def plan_for(lane: Lane) -> DispatchPlan:
     """
     if lane.bundle is None:
         raise LaneWithoutBundleError(lane.name)
-    prove_lane(lane)
-    graph = store_graph(compile_entries(lane), workflow=WORKFLOW)
+    graph = store_graph(compile_proved(lane), workflow=WORKFLOW)
     return DispatchPlan(lane=lane, graph=graph, bundle=lane.bundle)
 
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 # By module, imported when it is run: what one registers for itself is nobody else's.
 BENCHES: Mapping[str, str] = {
+    "api": "publishing.benches.api",
     "engine": "publishing.benches.engine",
     "pages": "publishing.benches.pages",
+    "pipeline": "publishing.benches.pipeline",
     "spend": "publishing.benches.spend",
 }
 # What a bench may be told besides its size.

@@ -30,6 +30,7 @@ class Figure:
     Attributes:
         is_yardstick: it tells of the machine, not of the product.
         most: the mark, which the median shall not exceed; None without one.
+        least: the mark, which the median shall reach; None without one.
     """
 
     name: str
@@ -37,11 +38,21 @@ class Figure:
     rounds: Sequence[float]
     is_yardstick: bool = False
     most: float | None = None
+    least: float | None = None
 
     @property
     def value(self) -> float:
         """The median of the rounds."""
         return median(self.rounds)
+
+    @property
+    def remark(self) -> str:
+        """How the median stands to its mark, or that it is a yardstick."""
+        if self.most is not None:
+            return f"{'within' if self.value <= self.most else 'misses'} {self.most:g}"
+        if self.least is not None:
+            return f"{'reaches' if self.value >= self.least else 'misses'} {self.least:g}"
+        return "yardstick" if self.is_yardstick else ""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON, with every round."""
@@ -52,6 +63,7 @@ class Figure:
             "rounds": [round(each, 3) for each in self.rounds],
             "is_yardstick": self.is_yardstick,
             "most": self.most,
+            "least": self.least,
         }
 
 

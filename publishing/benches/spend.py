@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.models import Count
 from django.test.utils import override_settings
 
+from publishing.benches.auditing import check_buckets
 from publishing.benches.messages_server import MessagesServer, serve_messages
 from publishing.benches.neighbours import fill_lane, measure_neighbours
 from publishing.benches.report import BenchError, Figure, Report, Size
@@ -160,21 +161,4 @@ def _audit(done: Counter[str], *, requests: int) -> None:
         found[state] = count
     if found != done:
         raise BenchError(f"counted {dict(done)}, and the database holds {dict(found)}")
-    with connection.cursor() as cursor:
-        cursor.execute(_BUCKETS_OFF)
-        if off := cursor.fetchall():
-            raise BenchError(f"these buckets do not add up, or stand above their caps: {off}")
-
-
-# Buckets whose sums are not those of their calls, or stand above their cap.
-_BUCKETS_OFF = """
-with moved as (
-    select own.key, coalesce(sum(c.held_micros) filter (where c.state = 'held'), 0) as held,
-        coalesce(sum(c.cost_micros), 0) as spent
-    from publishing_call as c cross join jsonb_array_elements_text(c.buckets) as own (key)
-    group by own.key
-)
-select b.key from publishing_bucket as b left join moved using (key)
-where (b.held_micros, b.spent_micros) is distinct from (moved.held, moved.spent)
-    or b.held_micros + b.spent_micros > b.cap_micros
-"""
+    check_buckets()

@@ -28,6 +28,10 @@ SITE_PORTS_TRIED = 50
 # Below what Linux gives to outgoing connections (32768 to 60999), so that it stays free.
 SOURCES_PORTS = range(18900, 19100)
 EMBEDDED = "publishing.embedded_postgres"  # the database engine; any other server is not ours
+# The control socket would lie in the home folder, where two demos would share it.
+GUNICORN = (
+    "-m", "gunicorn", "publishing.wsgi", "--workers", "2", "--threads", "4", "--no-control-socket"
+)  # fmt: skip
 ANSWERS_WITHIN_SECONDS = 60.0
 LOOK_SECONDS = 0.1
 GRACE_SECONDS = 5  # of steps in flight at the end; what they had finished is kept anyway
@@ -53,11 +57,9 @@ class Platform:
     def start_site(self) -> None:
         """Start gunicorn and return when the site answers."""
         held = self.listener.fileno()
-        # The control socket would lie in the home folder, where two demos would share it.
-        where = ["--bind", f"fd://{held}", "--no-control-socket"]
         self.children.start(
             "site",
-            ["-m", "gunicorn", "publishing.wsgi", "--workers", "2", "--threads", "4", *where],
+            [*GUNICORN, "--bind", f"fd://{held}"],
             pass_fds=[held],
         )
         self._wait_until_it_answers()

@@ -99,4 +99,5 @@ def test_a_figure_is_the_median_of_its_rounds() -> None:
         "rounds": [1.0, 100.0, 3.0],
         "is_yardstick": False,
         "most": None,
+        "least": None,
     }

@@ -3,20 +3,17 @@
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from statistics import quantiles
 
 from publishing.benches.engine import workload
 from publishing.benches.engine.yardsticks import TABLES, connect
 from publishing.benches.report import BenchError, Figure, Size
+from publishing.benches.standing import standing_drain
 from workflows.dispatch import create_instance, create_instances
 from workflows.errors import DuplicateInstanceError
 from workflows.models import Instance
-from workflows.processes import Process
-from workflows.statements import drains, execute
 
 BATCH = 500
 
@@ -55,7 +52,7 @@ def measure(size: Size, done: Counter[str]) -> list[Figure]:
 
 def _round(span: Span) -> dict[str, tuple[str, float]]:
     # A drain that stands is what a create meets in production: it calls for none.
-    with _standing_drain():
+    with standing_drain():
         graph = workload.graph_of(workload.EIGHT)
         single = _rate(span.singly, lambda: _create(graph, uuid.uuid4().hex))
         batch = BATCH * _rate(span.batches, lambda: _create_batch(graph))
@@ -69,17 +66,6 @@ def _round(span: Span) -> dict[str, tuple[str, float]]:
         "a duplicate, p50": ("ms", middle),
         "a duplicate, p99": ("ms", longest),
     }
-
-
-@contextmanager
-def _standing_drain() -> Iterator[None]:
-    """Let a drain's row beat for an hour."""
-    me = Process.current()
-    row = {"cluster": "bench", "host": me.host, "pid": me.pid, "process_started": me.started}
-    parameters = {"code_version": "", "threads": 0, "lease": timedelta(hours=1)}
-    ((drain,),) = execute(drains.ENTER, row | parameters)
-    yield
-    execute(drains.END, {"drains": [drain]})
 
 
 def _rate(count: int, act: Callable[[], object]) -> float:

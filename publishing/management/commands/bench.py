@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from publishing.benches import BENCHES, OPTIONS
-from publishing.benches.report import BenchError, Figure, Report, Size
+from publishing.benches.report import BenchError, Report, Size
 from workflows.cli.console import Console
 
 
@@ -61,16 +61,10 @@ def _show(console: Console, report: Report) -> None:
     console.line()
     rows = [
         [figure.name, figure.value, min(figure.rounds), max(figure.rounds), figure.unit,
-         _remark(figure)]
+         figure.remark]
         for figure in report.figures
     ]  # fmt: skip
     console.table(("figure", "median", "least", "most", "unit", ""), rows)
     console.line()
     counted = ", ".join(f"{name} {count:,}" for name, count in report.counted.items())
     console.line(f"Counted, and found so in the database: {counted}.")
-
-
-def _remark(figure: Figure) -> str:
-    if figure.most is None:
-        return "yardstick" if figure.is_yardstick else ""
-    return f"{'within' if figure.value <= figure.most else 'misses'} {figure.most:g}"
